@@ -1,0 +1,1 @@
+"""The web page for people: cameras, matches and their reasons."""

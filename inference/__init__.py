@@ -1,0 +1,1 @@
+"""Pixels to numbers: engines, batcher, detectors, embedders and the model catalogue."""

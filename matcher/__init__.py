@@ -1,0 +1,1 @@
+"""Tracklets in, match events out: topology, gates, evidence, assignment, identities."""

@@ -1,0 +1,1 @@
+"""A city with ground truth: traffic, footage, and an RTSP server with faults."""

@@ -1,0 +1,90 @@
+"""Cameras of the site file."""
+
+from __future__ import annotations
+
+import math
+import re
+from pathlib import Path
+from typing import Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, field_validator, model_validator
+
+from throughline.settings._fields import Identifier, Polygon, Seconds, Section
+
+__all__ = ["CameraSettings", "ClockSettings", "GroundSettings"]
+
+_SOURCES = ("rtsp", "rtsps", "file", "webcam", "")
+
+
+class ClockSettings(Section):
+    """How far a camera's clock can be trusted."""
+
+    offset: Seconds = Field(0.0, description="Seconds added to the camera's time to get the site's time.")
+    uncertainty: Seconds = Field(0.0, ge=0, description="Standard deviation, in seconds, of what remains after `offset`.")
+
+
+class GroundSettings(Section):
+    """From a pixel (the middle of a box's lower edge) to a place on the ground."""
+
+    homography: tuple[tuple[float, float, float], tuple[float, float, float], tuple[float, float, float]] = Field(
+        description="3 x 3 matrix that takes (x, y, 1) in pixels to the ground, up to scale."
+    )
+    units: Literal["metres", "degrees"] = Field(
+        "metres", description="What the matrix yields: metres in the site's plane, or degrees as latitude, longitude."
+    )
+
+    @field_validator("homography")
+    @classmethod
+    def _invertible(cls, matrix: tuple[tuple[float, ...], ...]) -> tuple[tuple[float, ...], ...]:
+        (a, b, c), (d, e, f), (g, h, i) = matrix
+        determinant = a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g)
+        if not math.isfinite(determinant) or determinant == 0.0:
+            raise ValueError("the matrix cannot be inverted, so it is no homography")
+        return matrix
+
+
+class CameraSettings(Section):
+    """One camera."""
+
+    id: Identifier = Field(description="Name of the camera; stands in events, metrics and links.")
+    url: str | None = Field(
+        None,
+        description="`rtsp://...`, `rtsps://...`, a video file, or `webcam:0`. Without it only recorded tracks are served. "
+        "Write secrets as `${ENV_NAME}`.",
+    )
+    number: int | None = Field(None, ge=0, description="For numeric formats; default: the digits of the id.")
+    fps: float = Field(10.0, gt=0, le=120, description="Frames a second to analyse.")
+    recorded_fps: float | None = Field(None, gt=0, description="Numbering of recorded tracks; default: `fps`.")
+    transport: Literal["tcp", "udp"] = Field("tcp", description="How RTP is carried.")
+    loop: bool = Field(False, description="A file starts again when it ends; times go on.")
+    realtime: bool = Field(
+        True, description="A file is played at its own pace; false: as fast as it can be analysed, nothing dropped."
+    )
+    clock: ClockSettings = Field(default_factory=ClockSettings)
+    roi: Path | tuple[Polygon, ...] | None = Field(
+        None,
+        description="Where vehicles are looked for: a mask picture (white = look), relative to the site file, or polygons.",
+    )
+    ignore: tuple[Polygon, ...] = Field((), description="Polygons in which detections are dropped, and counted.")
+    zones: dict[Identifier, Polygon] = Field(default_factory=dict, description="Named polygons: where vehicles enter and leave.")
+    ground: GroundSettings | None = None
+    min_confidence: float | None = Field(None, ge=0, le=1, description="Overrides `tracking.min_confidence` for this camera.")
+
+    @field_validator("url")
+    @classmethod
+    def _known_source(cls, url: str | None) -> str | None:
+        if url is not None and (scheme := urlsplit(url).scheme) not in _SOURCES:
+            raise ValueError(f"{scheme!r} is not a source: expected rtsp://, rtsps://, a path of a video file, or webcam:N")
+        return url
+
+    @model_validator(mode="after")
+    def _numbered(self) -> Self:
+        if self.number is None and (digits := re.sub(r"\D", "", self.id)):
+            object.__setattr__(self, "number", int(digits))
+        return self
+
+    @property
+    def frame_rate_of_recordings(self) -> float:
+        """Frames a second by which recorded tracks and detections are numbered."""
+        return self.recorded_fps or self.fps

@@ -1,0 +1,1 @@
+"""How the product is watched: metrics, health over HTTP, logs."""

@@ -1,0 +1,145 @@
+"""Every metric of the product, in one place: cumulative counters and histograms, labelled by camera at most.
+
+Names, units and labels are an interface: dashboards and alert rules in ``deploy/`` use them, and a test holds both
+together. A process makes one `Metrics` and hands it to its parts; nothing here is global, so tests do not share counts.
+"""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.exposition import generate_latest
+from prometheus_client.process_collector import ProcessCollector
+
+__all__ = ["Metrics"]
+
+_LATENCY = (0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.5, 5.0, 10.0)
+_WORK = (0.001, 0.002, 0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.075, 0.1, 0.2, 0.5, 1.0)
+_BATCH = (1, 2, 4, 8, 16, 32, 64)
+_PROBABILITY = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0)
+_DELAY = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 45.0, 60.0, 90.0, 120.0, 300.0)
+
+
+class Metrics:
+    """The instruments of one process, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry(auto_describe=True)
+        ProcessCollector(registry=self.registry)
+        self._streams()
+        self._inference()
+        self._bus()
+        self._matcher()
+
+    def _streams(self) -> None:
+        self.frames_decoded = self._counter("frames_decoded", "Frames decoded.", "camera")
+        self.frames_analysed = self._counter("frames_analysed", "Frames that went through detection and tracking.", "camera")
+        self.frames_dropped = self._counter(
+            "frames_dropped",
+            "Frames not analysed, by reason: 'rate' (above the analysed rate), 'busy' (a newer one took its place in the "
+            "mailbox), 'damaged' (could not be decoded), 'clock' (its time did not advance), 'failed' (analysis failed).",
+            "camera",
+            "reason",
+        )
+        self.camera_connected = self._gauge("camera_connected", "1 while frames arrive.", "camera")
+        self.camera_reconnects = self._counter(
+            "camera_reconnects",
+            "Reconnections, by reason: 'refused', 'not_found', 'timeout', 'ended', 'undecodable', 'error'.",
+            "camera",
+            "reason",
+        )
+        self.camera_last_frame = self._gauge(
+            "camera_last_frame_timestamp_seconds", "Capture time of the latest decoded frame, seconds since 1970.", "camera"
+        )
+        self.camera_clock_source = self._gauge(
+            "camera_clock_source",
+            "1 for the source that capture times come from: 'rtcp', 'file' or 'arrival'.",
+            "camera",
+            "source",
+        )
+        self.clock_refusals = self._counter(
+            "camera_clock_refusals", "Capture times refused because they lay ahead of their arrival or ran backwards.", "camera"
+        )
+        self.detections = self._counter("detections", "Detections handed to the tracker.", "camera")
+        self.detections_dropped = self._counter(
+            "detections_dropped",
+            "Detections dropped, by reason: 'confidence', 'roi', 'ignored', 'invalid', 'overlap'.",
+            "camera",
+            "reason",
+        )
+        self.active_tracks = self._gauge("active_tracks", "Tracks alive.", "camera")
+        self.tracklets = self._counter(
+            "tracklets", "Tracklet records, by state: 'opened', 'updated', 'closed'.", "camera", "state"
+        )
+        self.capture_to_tracklet = self._histogram(
+            "capture_to_tracklet_seconds",
+            "From the capture of the frame that caused a tracklet record to the record's acknowledgement by Kafka.",
+            _LATENCY,
+            "camera",
+        )
+        self.best_shots_dropped = self._counter("best_shots_evicted", "Best shots no longer served, the oldest first.", "camera")
+
+    def _inference(self) -> None:
+        self.inference_seconds = self._histogram("inference_seconds", "Time of one call of an engine.", _WORK, "model")
+        self.inference_batch = self._histogram("inference_batch_size", "Pictures in one call of an engine.", _BATCH, "model")
+        self.inference_queue = self._histogram(
+            "inference_queue_seconds", "Time that a request waited for an engine.", _WORK, "model"
+        )
+        self.inference_failures = self._counter("inference_failures", "Calls of an engine that failed.", "model")
+
+    def _bus(self) -> None:
+        self.records_published = self._counter("records_published", "Records acknowledged by Kafka.", "topic")
+        self.publish_failures = self._counter(
+            "publish_failures", "Records that Kafka did not take, tried again or dropped.", "topic", "outcome"
+        )
+        self.publish_seconds = self._histogram(
+            "publish_seconds", "From sending a record to its acknowledgement.", _LATENCY, "topic"
+        )
+        self.records_consumed = self._counter("records_consumed", "Records read.", "topic")
+        self.dead_letters = self._counter("dead_letters", "Records that could not be processed, by reason.", "topic", "reason")
+        self.bus_connected = self._gauge("bus_connected", "1 while Kafka answers.")
+
+    def _matcher(self) -> None:
+        self.matches = self._counter("matches", "Match events, by kind.", "site", "kind")
+        self.match_probability = self._histogram(
+            "match_probability", "Probability of joins at their first 'confirmed'.", _PROBABILITY, "site"
+        )
+        self.match_margin = self._histogram(
+            "match_margin_log_odds",
+            "Log-odds of confirmed joins beyond their best alternative.",
+            (0, 1, 2, 4, 6, 8, 12, 16, 24),
+            "site",
+        )
+        self.candidates_rejected = self._counter("candidates_rejected", "Pairs rejected before scoring, by gate.", "site", "gate")
+        self.records_skipped = self._counter(
+            "matcher_records_skipped",
+            "Records without effect, by reason: 'late', 'repeated', 'unknown_camera', 'evicted'.",
+            "site",
+            "reason",
+        )
+        self.matcher_lag = self._gauge(
+            "matcher_lag_seconds", "How far the site's watermark is behind the latest capture time read.", "site"
+        )
+        self.matcher_offset_lag = self._gauge(
+            "matcher_offset_lag_records", "Records on Kafka that the matcher has not read yet.", "site"
+        )
+        self.decision_delay = self._histogram(
+            "decision_delay_seconds",
+            "Event time from a tracklet's start to its first provisional or new decision.",
+            _DELAY,
+            "site",
+        )
+        self.gallery_tracklets = self._gauge("gallery_tracklets", "Tracklets that can still be joined.", "site")
+        self.vehicles_active = self._gauge("vehicles_active", "Vehicles with a tracklet that can still be joined.", "site")
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(f"throughline_{name}", text, labels, registry=self.registry)
+
+    def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
+        return Gauge(f"throughline_{name}", text, labels, registry=self.registry)
+
+    def _histogram(self, name: str, text: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
+        return Histogram(f"throughline_{name}", text, labels, buckets=buckets, registry=self.registry)
+
+    def exposition(self) -> bytes:
+        """All values in Prometheus' text format."""
+        return generate_latest(self.registry)

@@ -1,0 +1,141 @@
+"""The values that parts hand to each other inside one process: arrays in value objects, units in the docstrings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from throughline.times import Instant
+
+__all__ = [
+    "VEHICLE_TYPES",
+    "ClockSource",
+    "Detections",
+    "FloatArray",
+    "Frame",
+    "Image",
+    "IntArray",
+    "TrackState",
+    "Tracks",
+]
+
+FloatArray: TypeAlias = npt.NDArray[np.float32]
+IntArray: TypeAlias = npt.NDArray[np.int64]
+Image: TypeAlias = npt.NDArray[np.uint8]
+"""(height, width, 3), BGR."""
+
+VEHICLE_TYPES = ("car", "motorcycle", "bus", "truck", "vehicle")
+"""Index = the class number of detections; ``vehicle`` is a vehicle whose type the detector does not know."""
+
+
+class ClockSource(StrEnum):
+    """Where a capture time comes from, best first."""
+
+    RTCP = "rtcp"
+    """The camera's own clock, by RTCP sender reports."""
+    FILE = "file"
+    """Position in a recording plus the recording's start."""
+    ARRIVAL = "arrival"
+    """When the packet reached this machine: network and camera delay are unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One decoded picture.
+
+    Attributes:
+        camera: Camera id.
+        number: Count of decoded frames of this camera since the worker started, from 0; gaps are frames not analysed.
+        captured: Capture time, with the site file's clock offset already added.
+        clock: Source of ``captured``.
+        clock_uncertainty: Standard deviation of ``captured`` in seconds, as far as it is known.
+        image: (height, width, 3) uint8, BGR.
+    """
+
+    camera: str
+    number: int
+    captured: Instant
+    clock: ClockSource
+    clock_uncertainty: float
+    image: Image
+
+
+@dataclass(frozen=True, slots=True)
+class Detections:
+    """What a detector saw in one frame.
+
+    Attributes:
+        boxes: (N, 4) float32, x1, y1, x2, y2 in pixels of the frame.
+        scores: (N,) float32 in 0..1.
+        classes: (N,) int64, index into `VEHICLE_TYPES`.
+        embeddings: (N, D) float32 with unit rows, where the tracker's appearance term is on.
+    """
+
+    boxes: FloatArray
+    scores: FloatArray
+    classes: IntArray
+    embeddings: FloatArray | None = None
+
+    def __post_init__(self) -> None:
+        count = len(self.boxes)
+        if self.boxes.shape != (count, 4) or self.scores.shape != (count,) or self.classes.shape != (count,):
+            raise ValueError(
+                f"boxes {self.boxes.shape}, scores {self.scores.shape} and classes {self.classes.shape} do not agree: "
+                "expected (N, 4), (N,) and (N,)"
+            )
+        if self.embeddings is not None and self.embeddings.shape[:1] != (count,):
+            raise ValueError(f"{count} boxes, but embeddings of shape {self.embeddings.shape}")
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+    @classmethod
+    def empty(cls) -> Detections:
+        """No detections: a frame in which nothing was seen."""
+        return cls(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int64))
+
+    def select(self, index: npt.NDArray[np.int64] | npt.NDArray[np.bool_]) -> Detections:
+        """The detections at ``index`` (integers or a mask), in that order."""
+        embeddings = None if self.embeddings is None else self.embeddings[index]
+        return Detections(self.boxes[index], self.scores[index], self.classes[index], embeddings)
+
+
+class TrackState(StrEnum):
+    """Life of a track."""
+
+    TENTATIVE = "tentative"
+    CONFIRMED = "confirmed"
+    LOST = "lost"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class Tracks:
+    """The tracks of one camera after one frame: those seen in it, and those that ended with it.
+
+    Attributes:
+        captured: Capture time of the frame.
+        ids: (N,) int64, unique within a camera for as long as its tracker lives; only confirmed tracks seen in this frame.
+        boxes: (N, 4) float32, x1, y1, x2, y2 in pixels.
+        velocities: (N, 2) float32, pixels a second of the box centre.
+        scores: (N,) float32, score of the matched detection.
+        classes: (N,) int64, index into `VEHICLE_TYPES`, of the matched detection.
+        detections: (N,) int64, index of the matched detection.
+        ended: ids of confirmed tracks that ended with this frame, having been lost for longer than allowed.
+    """
+
+    captured: Instant
+    ids: IntArray
+    boxes: FloatArray
+    velocities: FloatArray
+    scores: FloatArray
+    classes: IntArray
+    detections: IntArray
+    ended: tuple[int, ...] = field(default=())
+
+    def __len__(self) -> int:
+        return len(self.ids)

@@ -1,0 +1,1 @@
+"""Fitting the networks: data, samplers, losses, schedules, recipes, export."""
