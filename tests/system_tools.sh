@@ -1,0 +1,52 @@
+#!/bin/sh
+# Programs that some tests start and that no wheel carries: Java and Maven (Apache Kafka), Prometheus with promtool.
+# Installs what is missing where that needs no question; otherwise says which tests will be skipped. Fails only
+# when THROUGHLINE_REQUIRE_SERVICES=1 and something is still missing, because then those tests would fail anyway.
+set -u
+
+missing() {
+    found=""
+    command -v java >/dev/null 2>&1 || found="$found java"
+    command -v mvn >/dev/null 2>&1 || found="$found mvn"
+    command -v promtool >/dev/null 2>&1 && command -v prometheus >/dev/null 2>&1 || found="$found prometheus"
+    echo "${found# }"
+}
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then
+        env RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive "$@" # RUNLEVEL=1: packages start no daemon
+    else
+        sudo -n env RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive "$@"
+    fi
+}
+
+may_install() {
+    command -v apt-get >/dev/null 2>&1 || return 1
+    [ "$(id -u)" = 0 ] || { command -v sudo >/dev/null 2>&1 && sudo -n true >/dev/null 2>&1; }
+}
+
+lacking=$(missing)
+[ -z "$lacking" ] && exit 0
+
+if may_install; then
+    packages=""
+    for tool in $lacking; do
+        case $tool in
+            java) packages="$packages default-jre-headless" ;;
+            mvn) packages="$packages maven" ;;
+            prometheus) packages="$packages prometheus" ;;
+        esac
+    done
+    echo "tests: installing$packages (for tests against real services)"
+    # shellcheck disable=SC2086 # a list of words
+    { as_root apt-get update -qq && as_root apt-get install -y -qq --no-install-recommends $packages; } >/dev/null 2>&1
+    lacking=$(missing)
+    [ -z "$lacking" ] && exit 0
+fi
+
+skipped=""
+case " $lacking " in *" java "* | *" mvn "*) skipped="tests against Apache Kafka" ;; esac
+case " $lacking " in *" prometheus "*) skipped="${skipped:+$skipped and }tests with Prometheus" ;; esac
+echo "tests: missing $lacking: $skipped will be skipped (Debian: apt-get install default-jre-headless maven prometheus)" >&2
+[ "${THROUGHLINE_REQUIRE_SERVICES:-}" = 1 ] && exit 1
+exit 0
