@@ -45,7 +45,7 @@ def read_yaml(text: str, name: str, environment: Mapping[str, str]) -> tuple[Any
         raise SiteFileError(f"{name}: not valid YAML: {error}") from error
     lines: dict[Location, int] = {}
     if node is None:
-        return {}, lines
+        return None, lines
     return _value(node, (), _Context(name, environment, lines)), lines
 
 

@@ -26,18 +26,18 @@ class Site(Section):
     """A set of cameras that are followed together."""
 
     site: Identifier = Field(description="Name of the site; the key of its records on Kafka.")
-    kafka: KafkaSettings = Field(default_factory=KafkaSettings)
-    models: ModelsSettings = Field(default_factory=ModelsSettings)
-    streams: StreamSettings = Field(default_factory=StreamSettings)
-    tracking: TrackingSettings = Field(default_factory=TrackingSettings)
-    telemetry: TelemetrySettings = Field(default_factory=TelemetrySettings)
-    cameras: tuple[CameraSettings, ...] = Field(min_length=1)
-    links: tuple[LinkSettings, ...] = ()
-    groups: dict[Identifier, GroupSettings] = Field(default_factory=dict)
+    kafka: KafkaSettings = Field(default_factory=KafkaSettings, description="How to reach Kafka.")
+    models: ModelsSettings = Field(default_factory=ModelsSettings, description="Networks that look at the pictures.")
+    streams: StreamSettings = Field(default_factory=StreamSettings, description="Sources and workers.")
+    tracking: TrackingSettings = Field(default_factory=TrackingSettings, description="Tracker and tracklets.")
+    telemetry: TelemetrySettings = Field(default_factory=TelemetrySettings, description="Metrics and logs.")
+    cameras: tuple[CameraSettings, ...] = Field(min_length=1, description="At least one.")
+    links: tuple[LinkSettings, ...] = Field((), description="How vehicles get from one view to the next.")
+    groups: dict[Identifier, GroupSettings] = Field(default_factory=dict, description="Links among all cameras of a set.")
     unlisted_links: Literal["allow", "deny", "learn"] = Field(
         "deny", description="What holds between cameras that no link joins."
     )
-    matching: MatchingSettings = Field(default_factory=MatchingSettings)
+    matching: MatchingSettings = Field(default_factory=MatchingSettings, description="How matches are decided.")
 
     @field_validator("cameras")
     @classmethod
