@@ -30,6 +30,8 @@ _TOPICS: dict[str, tuple[str, str, str, tuple[str, ...]]] = {
     "cameras": ("camera id", "application/json", "Status of each camera, for people; compacted.", ("camera/1",)),
 }
 
+_SIMPLE_TYPES = {"string": "text", "number": "number", "integer": "whole number", "boolean": "true or false"}
+
 
 def generate() -> dict[str, str]:
     """The text of each generated page, by its path below ``docs/reference``."""
@@ -135,6 +137,8 @@ def _references(field: dict[str, Any], suffix: str = "") -> Iterator[tuple[str, 
 def _type(field: dict[str, Any]) -> str:
     if "$ref" in field:
         return "section"
+    if field.get("title") == "polygon":
+        return "polygon"
     if "enum" in field:
         return "one of " + ", ".join(f"`{value}`" for value in field["enum"])
     if options := [_type(option) for option in field.get("anyOf", ()) if option.get("type") != "null"]:
@@ -143,9 +147,7 @@ def _type(field: dict[str, Any]) -> str:
         return f"list of {_plural(_type(field['items']))}" if "items" in field else "list of numbers"
     if isinstance(field.get("additionalProperties"), dict):
         return f"{_plural(_type(field['additionalProperties']))} by name"
-    return {"string": "text", "number": "number", "integer": "whole number", "boolean": "true or false"}.get(
-        field["type"], field["type"]
-    )
+    return _SIMPLE_TYPES.get(field["type"], "mapping")
 
 
 def _plural(kind: str) -> str:

@@ -32,5 +32,5 @@ Seconds: TypeAlias = Annotated[
 Identifier: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 """Letters, digits, ``_``, ``.`` and ``-``: it stands in topic keys, metrics and paths."""
 
-Polygon: TypeAlias = Annotated[tuple[tuple[float, float], ...], Field(min_length=3)]
+Polygon: TypeAlias = Annotated[tuple[tuple[float, float], ...], Field(min_length=3, title="polygon")]
 """Corners (x, y) in pixels of the full picture."""
