@@ -33,7 +33,7 @@ async def attached_bus(settings: KafkaSettings, metrics: Metrics) -> AsyncIterat
         except BusError as error:
             if embedded:
                 raise CommandError(
-                    f"no embedded broker answers on {settings.bootstrap_servers}: is `throughline run` or `throughline demo` running "
+                    f"no embedded broker answers on {settings.bootstrap_servers}: is `throughline run` running "
                     "with this site file? (kafka.embedded_port says where it is looked for)"
                 ) from error
             raise

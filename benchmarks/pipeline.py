@@ -1,0 +1,181 @@
+"""How many live cameras this machine carries: RTSP in, tracklets acknowledged by Kafka, everything on the same cores.
+
+``python -m benchmarks.pipeline --cameras 4 --seconds 60`` plays a clip, enlarged to 1080p, from as many RTSP cameras, runs
+the product as a user would (``throughline run``, embedded broker) and reads its own metrics. A delay that grows is shown by
+comparing the first and the last third of the run. With ``--json`` the last line of stdout is one JSON object.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks._processes import cpu_seconds, first_json_line, free_port, python_process, resident_megabytes, wait_until
+from benchmarks._scrape import Scrape, ready
+from simulation.virtual_cameras import View, cut_cameras
+
+__all__ = ["main"]
+
+_LATENCY = "throughline_capture_to_tracklet_seconds"
+
+
+def main() -> int:
+    """Runs the benchmark and prints its table."""
+    options = _options()
+    with tempfile.TemporaryDirectory() as folder:
+        result = _measure(options, Path(folder))
+    _print(result)
+    if options.json:
+        print(json.dumps(result))
+    return 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    data = Path(os.environ.get("THROUGHLINE_SHARED_DATA", "../shared/data"))
+    parser.add_argument("--clip", type=Path, default=data / "clips" / "highway.mp4", help="H.264 footage to play")
+    parser.add_argument("--detector", default=str(data / "models" / "yolox_nano.onnx"), help="ONNX file, or a catalogue name")
+    parser.add_argument("--embedder", default="colour-histogram", help="ONNX file, or a catalogue name")
+    parser.add_argument("--cameras", type=int, default=4)
+    parser.add_argument("--fps", type=float, default=10.0, help="analysed frames a second and camera")
+    parser.add_argument("--source-fps", type=float, default=10.0, help="frames a second that each camera sends")
+    parser.add_argument("--width", type=int, default=1920)
+    parser.add_argument("--height", type=int, default=1080)
+    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--warm-up", type=float, default=10.0)
+    parser.add_argument("--transport", choices=("tcp", "udp"), default="tcp")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    if not options.clip.is_file():
+        parser.error(f"no footage at {options.clip}: name an H.264 file with --clip")
+    return options
+
+
+def _measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    clip = _enlarged(options)
+    names = [f"c{number:02d}" for number in range(1, options.cameras + 1)]
+    rtsp_log, run_log = folder / "rtsp.log", folder / "run.log"
+    delays = [argument for k, name in enumerate(names) for argument in ("--delay", f"{name}={k * 0.025:g}")]
+    server_arguments = ["-m", "simulation.rtsp", "--port", "0", *(f"{name}={clip}" for name in names), *delays]
+    with python_process(server_arguments, rtsp_log, output=subprocess.PIPE) as server:
+        announced = first_json_line(server, rtsp_log)
+        metrics_port = free_port()
+        site = folder / "site.yaml"
+        site.write_text(_site(options, names, announced["port"], metrics_port))
+        with python_process(["-m", "throughline.commands", "run", str(site)], run_log, output=subprocess.DEVNULL) as product:
+            try:
+                wait_until(lambda: ready(metrics_port), 60, "the product to be ready")
+            except TimeoutError as error:
+                raise RuntimeError(f"{error}: {run_log.read_text()[-3000:]}") from error
+            time.sleep(options.warm_up)
+            return _observe(options, names, metrics_port, server.pid, product.pid)
+
+
+def _observe(options: argparse.Namespace, names: list[str], port: int, server: int, product: int) -> dict[str, Any]:
+    marks = [Scrape.of(port)]
+    cpu = [(time.monotonic(), cpu_seconds(server), cpu_seconds(product))]
+    for _ in range(3):
+        time.sleep(options.seconds / 3)
+        marks.append(Scrape.of(port))
+        cpu.append((time.monotonic(), cpu_seconds(server), cpu_seconds(product)))
+    wall = cpu[-1][0] - cpu[0][0]
+    first, last = marks[0], marks[-1]
+
+    def rate(name: str, **labels: str) -> float:
+        return (last.total(name, **labels) - first.total(name, **labels)) / wall
+
+    return {
+        "cameras": {
+            name: {
+                "decoded_fps": rate("throughline_frames_decoded_total", camera=name),
+                "analysed_fps": rate("throughline_frames_analysed_total", camera=name),
+                "dropped_busy_fps": rate("throughline_frames_dropped_total", camera=name, reason="busy"),
+                "records": last.total("throughline_tracklets_total", camera=name)
+                - first.total("throughline_tracklets_total", camera=name),
+            }
+            for name in names
+        },
+        "seconds": wall,
+        "latency_seconds": {
+            "p50": last.quantile(_LATENCY, 0.5, first),
+            "p99": last.quantile(_LATENCY, 0.99, first),
+            "p50 of the first third": marks[1].quantile(_LATENCY, 0.5, marks[0]),
+            "p50 of the last third": marks[3].quantile(_LATENCY, 0.5, marks[2]),
+            "p99 of the first third": marks[1].quantile(_LATENCY, 0.99, marks[0]),
+            "p99 of the last third": marks[3].quantile(_LATENCY, 0.99, marks[2]),
+        },
+        "inference_seconds_mean": {
+            model: _mean(first, last, "throughline_inference_seconds", model)
+            for model in sorted(
+                {dict(labels)["model"] for name, labels in last.samples if name == "throughline_inference_seconds_count"}
+            )
+        },
+        "cores": {"product, broker included": (cpu[-1][2] - cpu[0][2]) / wall, "RTSP server": (cpu[-1][1] - cpu[0][1]) / wall},
+        "memory_megabytes": resident_megabytes(product),
+        "matches": rate("throughline_matches_total") * wall,
+        "machine_cores": os.cpu_count(),
+    }
+
+
+def _mean(first: Scrape, last: Scrape, name: str, model: str) -> float:
+    calls = last.total(f"{name}_count", model=model) - first.total(f"{name}_count", model=model)
+    return (last.total(f"{name}_sum", model=model) - first.total(f"{name}_sum", model=model)) / max(calls, 1)
+
+
+def _enlarged(options: argparse.Namespace) -> Path:
+    view = View(
+        id=f"enlarged-{options.width}x{options.height}",
+        crop=None,
+        size=(options.width, options.height),
+        fps=options.source_fps,
+        bitrate=4_000_000,
+    )
+    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "throughline" / "benchmarks"
+    print(f"Preparing {options.width}x{options.height} footage at {options.source_fps:g} fps ...", file=sys.stderr)
+    return cut_cameras(options.clip, [view], cache)[0].path
+
+
+def _site(options: argparse.Namespace, names: list[str], rtsp_port: int, metrics_port: int) -> str:
+    site = {
+        "site": "benchmark",
+        "kafka": {"bootstrap_servers": "embedded", "embedded_port": free_port()},
+        "models": {"detector": options.detector, "embedders": [{"model": options.embedder}]},
+        "telemetry": {"port": metrics_port, "log_level": "warning"},
+        "cameras": [
+            {"id": name, "url": f"rtsp://127.0.0.1:{rtsp_port}/{name}", "fps": options.fps, "transport": options.transport}
+            for name in names
+        ],
+        "links": [
+            {"from": one, "to": other, "travel": {"min": 0, "typical": 5, "max": 14}}
+            for one, other in zip(names, names[1:], strict=False)
+        ],
+    }
+    return json.dumps(site, indent=1)  # JSON is YAML
+
+
+def _print(result: dict[str, Any]) -> None:
+    print(f"| camera | decoded fps | analysed fps | dropped as busy, fps | tracklet records in {result['seconds']:.0f} s |")
+    print("|---|---|---|---|---|")
+    for name, row in result["cameras"].items():
+        print(
+            f"| {name} | {row['decoded_fps']:.2f} | {row['analysed_fps']:.2f} | {row['dropped_busy_fps']:.2f} | {row['records']:.0f} |"
+        )
+    print()
+    for name, value in result["latency_seconds"].items():
+        print(f"capture to acknowledged tracklet, {name}: {value * 1000:.0f} ms")
+    for name, value in result["inference_seconds_mean"].items():
+        print(f"one call of {name}: {value * 1000:.1f} ms")
+    for name, value in result["cores"].items():
+        print(f"cores used by the {name}: {value:.2f} of {result['machine_cores']}")
+    print(f"memory of the product: {result['memory_megabytes']:.0f} MB; match events: {result['matches']:.0f}")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

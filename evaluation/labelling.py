@@ -1,0 +1,122 @@
+"""Which true vehicle does a tracklet show? Answered by overlap with the true boxes, for footage that is looped live."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from throughline.messages import PathPoint
+from throughline.times import Instant, seconds_between
+from throughline.types import FloatArray, IntArray
+
+__all__ = ["CameraTruth", "Passage", "Vehicle", "label", "passages"]
+
+Vehicle = tuple[int, int]
+"""(loop of the footage, identity in the footage): each loop brings the vehicles anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class CameraTruth:
+    """True boxes of one camera's footage, and when the footage is shown.
+
+    Attributes:
+        camera: Camera id.
+        epoch: Site's time at which loop 0 of the footage begins.
+        period: Length of one loop in microseconds.
+        times: (M,) int64, ascending, microseconds from the beginning of the footage; one for each box.
+        vehicles: (M,) int64, identity in the footage.
+        boxes: (M, 4) float32, x1, y1, x2, y2 in pixels of this camera.
+        tolerance: Microseconds by which a sighting and a true box may differ: half a frame period.
+    """
+
+    camera: str
+    epoch: Instant
+    period: int
+    times: IntArray
+    vehicles: IntArray
+    boxes: FloatArray
+    tolerance: int = 50_000
+
+    def at(self, instant: Instant) -> tuple[int, IntArray, FloatArray]:
+        """Loop, identities (K,) and boxes (K, 4) that stand in the picture at ``instant``."""
+        loop, offset = divmod(instant - self.epoch, self.period)
+        low, high = np.searchsorted(self.times, [offset - self.tolerance, offset + self.tolerance + 1])
+        near = slice(int(low), int(high))
+        if low == high:
+            return loop, self.vehicles[near], self.boxes[near]
+        distance = np.abs(self.times[near] - offset)
+        closest = distance == distance.min()
+        return loop, self.vehicles[near][closest], self.boxes[near][closest]
+
+    def visits(self, start: Instant, end: Instant) -> Iterator[tuple[Vehicle, Instant, Instant]]:
+        """Each vehicle shown between ``start`` and ``end`` with its first and last instant, over all loops."""
+        for loop in range((start - self.epoch) // self.period, (end - self.epoch) // self.period + 1):
+            begin = self.epoch + loop * self.period
+            for vehicle in np.unique(self.vehicles):
+                seen = self.times[self.vehicles == vehicle]
+                first, last = begin + int(seen[0]), begin + int(seen[-1])
+                if start <= first and last <= end:
+                    yield (loop, int(vehicle)), first, last
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """One true vehicle that drives from one camera's view to another's."""
+
+    vehicle: Vehicle
+    origin: str
+    destination: str
+    left: Instant
+    arrived: Instant
+
+
+def label(path: Sequence[PathPoint], truth: CameraTruth, *, least_overlap: float = 0.3) -> Vehicle | None:
+    """The true vehicle that most points of ``path`` lie on.
+
+    Args:
+        path: Sightings of one tracklet, in the site's time.
+        truth: Of its camera.
+        least_overlap: Least intersection over union for a point to count.
+
+    Returns:
+        None when fewer than half of the points lie on the vehicle found most often: a ghost, or a mixture.
+    """
+    votes: Counter[Vehicle] = Counter()
+    for point in path:
+        loop, vehicles, boxes = truth.at(point.at)
+        if not len(vehicles):
+            continue
+        overlap = _overlap(np.array([point.x, point.y, point.x + point.width, point.y + point.height], np.float32), boxes)
+        best = int(np.argmax(overlap))
+        if overlap[best] >= least_overlap:
+            votes[loop, int(vehicles[best])] += 1
+    if not votes:
+        return None
+    vehicle, count = min(votes.items(), key=lambda item: (-item[1], item[0]))
+    return vehicle if 2 * count >= len(path) else None
+
+
+def passages(
+    origin: CameraTruth, destination: CameraTruth, start: Instant, end: Instant, *, least_seen: float = 0.5
+) -> list[Passage]:
+    """Vehicles that both cameras show, whole and for at least ``least_seen`` seconds each, between two instants."""
+    arrivals = {vehicle: (first, last) for vehicle, first, last in destination.visits(start, end)}
+    found = []
+    for vehicle, first, last in origin.visits(start, end):
+        if vehicle not in arrivals:
+            continue
+        arrived, gone = arrivals[vehicle]
+        if seconds_between(first, last) >= least_seen and seconds_between(arrived, gone) >= least_seen:
+            found.append(Passage(vehicle, origin.camera, destination.camera, last, arrived))
+    return found
+
+
+def _overlap(box: FloatArray, boxes: FloatArray) -> FloatArray:
+    corners = np.clip(np.minimum(box[2:], boxes[:, 2:]) - np.maximum(box[:2], boxes[:, :2]), 0, None)
+    inside = corners.prod(1)
+    areas = (boxes[:, 2:] - boxes[:, :2]).prod(1)
+    union: FloatArray = inside / np.maximum((box[2:] - box[:2]).prod() + areas - inside, 1e-9)
+    return union

@@ -1,0 +1,46 @@
+import numpy as np
+
+from evaluation.labelling import CameraTruth, label, passages
+from throughline.messages import PathPoint
+
+SECOND = 1_000_000
+
+
+def truth(camera: str, epoch: int, visits: dict[int, tuple[float, float]], period: float = 10.0) -> CameraTruth:
+    """Vehicles that stand at x = 100 * identity between two seconds of the footage, ten frames a second."""
+    rows = sorted(
+        (round(frame * SECOND / 10), vehicle)
+        for vehicle, (first, last) in visits.items()
+        for frame in range(round(first * 10), round(last * 10) + 1)
+    )
+    times, vehicles = np.array(rows).T
+    x = 100.0 * vehicles.astype(np.float32)
+    boxes = np.stack([x, np.zeros_like(x), x + 50, np.full_like(x, 40)], 1)
+    return CameraTruth(camera, epoch, round(period * SECOND), times, vehicles, boxes)
+
+
+def path(x: float, start: int, seconds: float) -> list[PathPoint]:
+    return [PathPoint(start + round(k * SECOND / 4), x, 0, 50, 40) for k in range(round(4 * seconds))]
+
+
+def test_a_tracklet_is_labelled_with_vehicle_and_loop() -> None:
+    camera = truth("c1", 7 * SECOND, {1: (0, 3), 2: (2, 5)})
+    assert label(path(105, 7 * SECOND, 3), camera) == (0, 1)
+    assert label(path(195, (7 + 20 + 2) * SECOND, 3), camera) == (2, 2)
+
+
+def test_ghosts_and_mixtures_have_no_label() -> None:
+    camera = truth("c1", 0, {1: (0, 3), 2: (0, 3), 3: (0, 3)})
+    assert label(path(400, 0, 3), camera) is None
+    mixture = path(100, 0, 1)[:2] + path(200, SECOND, 1)[:2] + path(300, 2 * SECOND, 1)[:2]
+    assert label(mixture, camera) is None
+    assert label([], camera) is None
+
+
+def test_passages_are_vehicles_seen_whole_by_both_cameras_in_the_time_looked_at() -> None:
+    first = truth("c1", 0, {1: (0, 3), 2: (2, 5), 3: (6, 6.2)})
+    second = truth("c2", 4 * SECOND, {1: (4, 6), 3: (7, 8), 4: (0, 2)})
+    found = passages(first, second, 0, 30 * SECOND)
+    assert [passage.vehicle for passage in found] == [(0, 1), (1, 1)]
+    assert (found[1].left, found[1].arrived) == (13 * SECOND, 18 * SECOND)
+    assert passages(first, second, SECOND, 12 * SECOND) == []

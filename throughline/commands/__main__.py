@@ -1,0 +1,5 @@
+"""``python -m throughline.commands``: the same as the `throughline` command."""
+
+from throughline.commands import main
+
+raise SystemExit(main())
