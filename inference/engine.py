@@ -1,0 +1,76 @@
+"""The seam to whatever runs a network: arrays in, arrays out."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+from throughline.types import FloatArray
+
+__all__ = ["Engine", "sha256_of", "weights_hash"]
+
+
+class Engine(Protocol):
+    """A loaded network with one picture input; any thread may call `infer`, also several at once."""
+
+    @property
+    def name(self) -> str:
+        """Name of the model, as metrics and messages give it."""
+        ...
+
+    @property
+    def hash(self) -> str:
+        """First 16 hexadecimal digits of the SHA-256 of the weights file."""
+        ...
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """(channels, height, width) of one picture."""
+        ...
+
+    @property
+    def output_shapes(self) -> tuple[tuple[int, ...], ...]:
+        """Shape of each output for one picture, without the batch axis."""
+        ...
+
+    @property
+    def max_batch(self) -> int | None:
+        """Most pictures that the network takes in one pass, None: any number. `infer` splits what is more."""
+        ...
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """What the weights file says about itself, such as ``classes`` or ``mean``."""
+        ...
+
+    def infer(self, batch: FloatArray) -> tuple[FloatArray, ...]:
+        """Runs the network.
+
+        Args:
+            batch: (N, C, H, W) float32, any N, zero included.
+
+        Returns:
+            One (N, ...) float32 array for each output.
+
+        Raises:
+            InferenceError: the network failed, or the engine has been closed.
+            ValueError: the batch has another shape.
+        """
+        ...
+
+    def close(self) -> None:
+        """Frees the network; safe to call twice."""
+        ...
+
+
+def weights_hash(path: Path) -> str:
+    """First 16 hexadecimal digits of the SHA-256 of a file: what stands in messages beside a model's name."""
+    return sha256_of(path)[:16]
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file as 64 hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
