@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-__all__ = ["Bus", "BusError", "Consumer", "Headers", "Record"]
+__all__ = ["Bus", "BusError", "Capabilities", "Consumer", "Headers", "Record", "RecordRefusedError"]
 
 Headers = Mapping[str, bytes]
 """Header names and values, such as ``{"schema": b"tracklet/1"}``."""
@@ -14,6 +14,29 @@ Headers = Mapping[str, bytes]
 
 class BusError(Exception):
     """Kafka could not be reached or refused a request; the text says what to do."""
+
+
+class RecordRefusedError(BusError):
+    """Kafka will never take this record, however often it is sent; others go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What the broker behind a bus can do; what it cannot is refused with a `BusError`, never done wrong.
+
+    Attributes:
+        shared_groups: Several consumers of one group share the partitions; otherwise a group has one consumer at a time.
+        compaction: Of a compacted topic only the latest record of each key is kept for ever.
+        durable: Acknowledged records outlive the broker's process, and are kept as long as its retention says.
+        transactions: Records and offsets can be committed together.
+        offsets_by_time: The first offset after an instant can be asked for.
+    """
+
+    shared_groups: bool
+    compaction: bool
+    durable: bool
+    transactions: bool
+    offsets_by_time: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +84,12 @@ class Consumer(Protocol):
 
 
 class Bus(Protocol):
-    """Topics by full name; a key's records keep their order."""
+    """Topics by full name; a key's records keep their order, also when several are published at once."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the broker can do; known once started."""
+        ...
 
     async def start(self) -> None:
         """Connects, and creates missing topics where the broker can.
@@ -74,18 +102,25 @@ class Bus(Protocol):
     async def publish(self, topic: str, key: str, value: bytes | None, headers: Headers) -> None:
         """Sends a record and waits until it is acknowledged by all in-sync replicas.
 
+        Calls may overlap: records go out in the order of the calls. When one of them fails, those of its key that were
+        called after it, and have not returned yet, fail too: whoever sends them again in order keeps the order.
+
         Raises:
-            BusError: it could not be sent in the time allowed.
+            RecordRefusedError: it will never be taken (too large).
+            BusError: it was not acknowledged in the time allowed; Kafka may or may not have it.
         """
         ...
 
     async def consumer(self, topics: Sequence[str], group: str | None, *, from_start: bool = True) -> Consumer:
-        """A started consumer.
+        """A started consumer. It sees committed records only.
 
         Args:
             topics: Full names.
             group: Remembers committed offsets; None: on its own, without commits.
             from_start: Where to begin without a committed offset: at the oldest record, or only what comes from now on.
+
+        Raises:
+            BusError: the broker cannot be reached, or has no room for a second consumer in the group.
         """
         ...
 
