@@ -10,6 +10,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import generate_latest
 from prometheus_client.process_collector import ProcessCollector
 
+from throughline import __version__
+
 __all__ = ["Metrics"]
 
 _LATENCY = (0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.5, 5.0, 10.0)
@@ -25,10 +27,18 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry(auto_describe=True)
         ProcessCollector(registry=self.registry)
+        self._process()
         self._streams()
         self._inference()
         self._bus()
         self._matcher()
+
+    def _process(self) -> None:
+        self._gauge("build_info", "Always 1; the label says which version runs.", "version").labels(__version__).set(1)
+        self.part_ready = self._gauge("part_ready", "1 while a part of this process does its work, as /readyz reports.", "part")
+        self.event_loop_delay = self._histogram(
+            "event_loop_delay_seconds", "How much later than asked for the event loop came back, four times a second.", _WORK
+        )
 
     def _streams(self) -> None:
         self.frames_decoded = self._counter("frames_decoded", "Frames decoded.", "camera")
