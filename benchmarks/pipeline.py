@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -152,10 +153,7 @@ def _site(options: argparse.Namespace, names: list[str], rtsp_port: int, metrics
             {"id": name, "url": f"rtsp://127.0.0.1:{rtsp_port}/{name}", "fps": options.fps, "transport": options.transport}
             for name in names
         ],
-        "links": [
-            {"from": one, "to": other, "travel": {"min": 0, "typical": 5, "max": 14}}
-            for one, other in zip(names, names[1:], strict=False)
-        ],
+        "links": [{"from": one, "to": other, "travel": {"min": 0, "typical": 5, "max": 14}} for one, other in pairwise(names)],
     }
     return json.dumps(site, indent=1)  # JSON is YAML
 
@@ -164,9 +162,8 @@ def _print(result: dict[str, Any]) -> None:
     print(f"| camera | decoded fps | analysed fps | dropped as busy, fps | tracklet records in {result['seconds']:.0f} s |")
     print("|---|---|---|---|---|")
     for name, row in result["cameras"].items():
-        print(
-            f"| {name} | {row['decoded_fps']:.2f} | {row['analysed_fps']:.2f} | {row['dropped_busy_fps']:.2f} | {row['records']:.0f} |"
-        )
+        rates = " | ".join(f"{row[key]:.2f}" for key in ("decoded_fps", "analysed_fps", "dropped_busy_fps"))
+        print(f"| {name} | {rates} | {row['records']:.0f} |")
     print()
     for name, value in result["latency_seconds"].items():
         print(f"capture to acknowledged tracklet, {name}: {value * 1000:.0f} ms")

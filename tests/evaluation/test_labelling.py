@@ -40,7 +40,7 @@ def test_ghosts_and_mixtures_have_no_label() -> None:
 def test_passages_are_vehicles_seen_whole_by_both_cameras_in_the_time_looked_at() -> None:
     first = truth("c1", 0, {1: (0, 3), 2: (2, 5), 3: (6, 6.2)})
     second = truth("c2", 4 * SECOND, {1: (4, 6), 3: (7, 8), 4: (0, 2)})
-    found = passages(first, second, 0, 30 * SECOND)
+    found = passages(first, second, 0, 29 * SECOND)
     assert [passage.vehicle for passage in found] == [(0, 1), (1, 1)]
     assert (found[1].left, found[1].arrived) == (13 * SECOND, 18 * SECOND)
     assert passages(first, second, SECOND, 12 * SECOND) == []
