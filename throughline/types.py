@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
@@ -15,6 +16,7 @@ __all__ = [
     "VEHICLE_TYPES",
     "ClockSource",
     "Detections",
+    "EarlierSightings",
     "FloatArray",
     "Frame",
     "Image",
@@ -114,6 +116,25 @@ class TrackState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class EarlierSightings:
+    """The sightings of one track from before it was confirmed, oldest first.
+
+    Attributes:
+        id: Id of the track.
+        times: (K,) int64, capture times.
+        boxes: (K, 4) float32, x1, y1, x2, y2 in pixels.
+        scores: (K,) float32.
+        classes: (K,) int64, index into `VEHICLE_TYPES`.
+    """
+
+    id: int
+    times: IntArray
+    boxes: FloatArray
+    scores: FloatArray
+    classes: IntArray
+
+
+@dataclass(frozen=True, slots=True)
 class Tracks:
     """The tracks of one camera after one frame: those seen in it, and those that ended with it.
 
@@ -125,7 +146,10 @@ class Tracks:
         scores: (N,) float32, score of the matched detection.
         classes: (N,) int64, index into `VEHICLE_TYPES`, of the matched detection.
         detections: (N,) int64, index of the matched detection.
-        ended: ids of confirmed tracks that ended with this frame, having been lost for longer than allowed.
+        ended: ids of confirmed tracks that ended with this frame, lost for longer than allowed or out of the picture.
+        earlier: Of each track that this frame confirmed: where it was seen before.
+        pending: First sighting of the oldest track that is not confirmed yet; absent when there is none.
+        dropped: Detections of this frame that were not used, by reason: ``confidence``, ``invalid``, ``overlap``.
     """
 
     captured: Instant
@@ -136,6 +160,9 @@ class Tracks:
     classes: IntArray
     detections: IntArray
     ended: tuple[int, ...] = field(default=())
+    earlier: tuple[EarlierSightings, ...] = ()
+    pending: Instant | None = None
+    dropped: Mapping[str, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.ids)

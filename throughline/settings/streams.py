@@ -47,6 +47,9 @@ class TrackingSettings(Section):
     )
     confirm_hits: int = Field(3, ge=1, description="Sightings that confirm a track.")
     max_lost: Seconds = Field(2.0, gt=0, description="A track not seen for this long has ended.")
+    max_unconfirmed_lost: Seconds = Field(
+        0.45, ge=0, description="A track that is not confirmed yet and not seen for this long is forgotten."
+    )
     update_interval: Seconds = Field(1.0, gt=0, description="Least time between two updates of one tracklet on Kafka.")
     path_interval: Seconds = Field(0.25, gt=0, description="Least time between two points of a path.")
     min_box: float = Field(16.0, ge=0, description="Boxes less high than this many pixels are not embedded.")
