@@ -1,5 +1,5 @@
 """``python -m throughline.commands``: the same as the `throughline` command."""
 
-from throughline.commands import main
+from throughline.commands.main import main
 
 raise SystemExit(main())
