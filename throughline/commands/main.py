@@ -15,9 +15,19 @@ from throughline.commands import associate, check, demo, evaluate, events, model
 from throughline.commands._exit import BAD_INPUT, FAILED, INTERRUPTED, CommandError
 from throughline.settings import SiteFileError
 
-__all__ = ["main"]
+__all__ = ["build_parser", "main"]
 
 _COMMANDS = (demo, run, check, events, associate, evaluate, models)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    parser = argparse.ArgumentParser(prog="throughline", description="Follows vehicles across cameras, live.")
+    parser.add_argument("--version", action="version", version=f"throughline {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for module in _COMMANDS:
+        module.add_parser(commands)
+    return parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -26,12 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: Without the program's name; default: those of this process.
     """
-    parser = argparse.ArgumentParser(prog="throughline", description="Follows vehicles across cameras, live.")
-    parser.add_argument("--version", action="version", version=f"throughline {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for module in _COMMANDS:
-        module.add_parser(commands)
-    options = parser.parse_args(arguments)
+    options = build_parser().parse_args(arguments)
     try:
         return int(options.run(options))
     except SiteFileError as error:
