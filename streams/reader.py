@@ -102,6 +102,8 @@ class CameraReader:
         """How the camera is doing right now; may be asked by any thread."""
         state = self._state
         blocked = time.monotonic() - self._alive_at
+        if self._stop.is_set() and state != "ended":  # also of a thread that was left behind
+            state = "stopped"
         if state == "live" and not self._handing_over and blocked > self._settings.read_timeout:
             state = "stalled"
         return ReaderStatus(state, self._attempted, self._decoded, self._reconnects, self._size, self._clock_now, self._error)
@@ -126,6 +128,7 @@ class CameraReader:
                     return
         except Exception as error:  # noqa: BLE001 - the worker raises it where its supervisor sees it
             self.crash = error
+            self._error = redact_url(f"{type(error).__name__}: {error}")
         finally:
             if self._state != "ended":
                 self._state = "stopped"

@@ -69,6 +69,9 @@ class Metrics:
         self.clock_refusals = self._counter(
             "camera_clock_refusals", "Capture times refused because they lay ahead of their arrival or ran backwards.", "camera"
         )
+        self.worker_restarts = self._counter(
+            "camera_worker_restarts", "Camera workers started again after a crash that should not happen.", "camera"
+        )
         self.detections = self._counter("detections", "Detections handed to the tracker.", "camera")
         self.detections_dropped = self._counter(
             "detections_dropped",
