@@ -89,9 +89,8 @@ def test_credentials_never_appear(log_format: Any) -> None:
     stream = io.StringIO()
     configure_logging(TelemetrySettings(log_format=log_format), stream)
     log = structlog.get_logger("streams.source").bind(url=CAMERA_URL)
-    log.warning(
-        "cannot open " + CAMERA_URL, tried=[{"url": CAMERA_URL}], error=OSError(CAMERA_URL), **{"sasl_password": "hunter2"}
-    )
+    message, named = f"cannot open {CAMERA_URL}", {"sasl_password": "hunter2"}
+    log.warning(message, tried=[{"url": CAMERA_URL}], error=OSError(CAMERA_URL), **named)
     log.info("opening %s", CAMERA_URL)
     logging.getLogger("libav").error("%s: 401 Unauthorized", CAMERA_URL)
     try:
