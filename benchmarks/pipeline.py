@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks._processes import cpu_seconds, first_json_line, free_port, python_process, resident_megabytes, wait_until
-from benchmarks._scrape import Scrape, ready
 from simulation.virtual_cameras import View, cut_cameras
+from throughline.telemetry.scrape import Scrape, ready
 
 __all__ = ["main"]
 

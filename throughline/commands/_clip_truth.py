@@ -6,6 +6,7 @@ one track runs through all of them, so a vehicle's identity does not have to be 
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,11 +16,16 @@ import numpy as np
 import numpy.typing as npt
 
 from evaluation.labelling import CameraTruth
+from inference.batcher import InferenceWorkers
 from inference.detector import Detector
 from inference.nms import suppress
+from inference.onnxruntime_engine import OnnxRuntimeEngine
+from inference.threads import available_cores
+from inference.yolox import YoloxDetector
 from simulation.virtual_cameras import VirtualCamera
 from streams.tracker import Tracker
 from throughline.settings import TrackingSettings
+from throughline.telemetry.metrics import Metrics
 from throughline.times import MICROSECONDS, Instant, to_instant
 from throughline.types import ClockSource, Detections, FloatArray, Frame, Image
 
@@ -34,24 +40,28 @@ _LEAST_VISIBLE = 0.5
 _COLUMNS = 6
 
 
-async def track_clip(clip: Path, tiles: Sequence[Tile], detector: Detector, cache: Path) -> npt.NDArray[np.float64]:
+def track_clip(clip: Path, tiles: Sequence[Tile], model: Path, cache: Path) -> npt.NDArray[np.float64]:
     """Tracks every vehicle of a clip through overlapping tiles.
 
     Args:
         clip: Footage.
         tiles: Parts of the picture to look at, each through the detector on its own.
-        detector: Finds vehicles in a tile.
+        model: YOLOX-type ONNX file that finds vehicles in a tile.
         cache: Folder that keeps the result.
 
     Returns:
         (N, 6): frame number, identity, x1, y1, x2, y2 in pixels of the clip; ordered by frame, gaps filled in.
     """
-    key = hashlib.sha256(clip.read_bytes() + f"{_VERSION} {detector.hash} {tiles}".encode()).hexdigest()[:16]
+    key = hashlib.sha256(clip.read_bytes() + model.read_bytes() + f"{_VERSION} {tiles}".encode()).hexdigest()[:16]
     kept = cache / f"truth-{key}.npy"
     if kept.is_file():
         stored: npt.NDArray[np.float64] = np.load(kept)
         return stored
-    rows = await _track(clip, tiles, detector)
+    workers = InferenceWorkers(available_cores(), Metrics())
+    try:
+        rows = asyncio.run(_track(clip, tiles, YoloxDetector(OnnxRuntimeEngine(model), workers)))
+    finally:
+        workers.close()
     cache.mkdir(parents=True, exist_ok=True)
     partial = kept.with_suffix(".part.npy")
     np.save(partial, rows)
@@ -67,18 +77,21 @@ async def _track(clip: Path, tiles: Sequence[Tile], detector: Detector) -> npt.N
         stream = container.streams.video[0]
         rate = float(stream.average_rate or 1)
         for number, picture in enumerate(container.decode(stream)):
-            image = picture.to_ndarray(format="bgr24")
+            image = np.asarray(picture.to_ndarray(format="bgr24"), np.uint8)
             if tracker is None:
                 tracker = Tracker(TrackingSettings(), (image.shape[1], image.shape[0]))
             captured = to_instant(number / rate)
             tracks = tracker.update(await _detect(image, tiles, detector, captured), captured)
             for early in tracks.earlier:
                 sightings[early.id] = [
-                    (round(time / MICROSECONDS * rate), early.id, *box) for time, box in zip(early.times, early.boxes, strict=True)
+                    (round(time / MICROSECONDS * rate), early.id, *box)
+                    for time, box in zip(early.times, early.boxes, strict=True)
                 ]
             for identity, box in zip(tracks.ids, tracks.boxes, strict=True):
                 sightings.setdefault(int(identity), []).append((number, int(identity), *box))
-    filled = [_filled(np.array(rows, np.float64)) for rows in sightings.values() if rows[-1][0] - rows[0][0] >= _LEAST_SECONDS * rate]
+    filled = [
+        _filled(np.array(rows, np.float64)) for rows in sightings.values() if rows[-1][0] - rows[0][0] >= _LEAST_SECONDS * rate
+    ]
     table = np.concatenate(filled) if filled else np.zeros((0, _COLUMNS))
     return table[np.lexsort((table[:, 1], table[:, 0]))]
 
@@ -90,7 +103,7 @@ async def _detect(image: Image, tiles: Sequence[Tile], detector: Detector, captu
         crop = np.ascontiguousarray(image[top : top + down, left : left + across])
         seen = await detector.detect(Frame("clip", 0, captured, ClockSource.FILE, 0.0, crop))
         boxes = seen.boxes + np.array((left, top, left, top), np.float32)
-        inner = np.array((left if left else -9, top if top else -9, _edge(left + across, width), _edge(top + down, height)))
+        inner = np.array((left or -9, top or -9, _edge(left + across, width), _edge(top + down, height)))
         whole = (np.abs(boxes - inner) > 2).all(1)  # what an inner border cuts stands whole in the next tile
         found.append(Detections(boxes, seen.scores, seen.classes).select(whole))
     merged = Detections(

@@ -28,8 +28,8 @@ def generate() -> str:
 
 def _subcommands(parser: argparse.ArgumentParser, path: str = "") -> list[tuple[str, argparse.ArgumentParser]]:
     found = []
-    for action in parser._actions:
-        if isinstance(action, argparse._SubParsersAction):
+    for action in parser._actions:  # noqa: SLF001 - argparse has no public way to list its commands
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - as above
             for name, command in action.choices.items():
                 inner = _subcommands(command, f"{path}{name} ")
                 found += inner or [(path + name, command)]

@@ -1,4 +1,4 @@
-"""Reads a running product's metrics."""
+"""Reads metrics back: those of a running product, or of this process."""
 
 from __future__ import annotations
 
@@ -27,7 +27,12 @@ class Scrape:
             OSError: nobody answers.
         """
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as response:
-            text = response.read().decode()
+            return cls.parse(response.read())
+
+    @classmethod
+    def parse(cls, exposition: bytes) -> Self:
+        """Reads Prometheus' text format."""
+        text = exposition.decode()
         return cls(
             {
                 (sample.name, frozenset(sample.labels.items())): sample.value

@@ -1,0 +1,145 @@
+"""Puts the parts together: workers and matcher of several sites in one process, on one bus for each Kafka."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
+
+import structlog
+
+from inference.errors import ModelError
+from inference.models import Models, load_models
+from matcher.service import MatcherService
+from streams.fleet import Fleet
+from throughline.bus import open_bus
+from throughline.bus.protocol import Bus
+from throughline.commands._attach import attached_bus
+from throughline.commands._exit import CommandError
+from throughline.settings import EMBEDDED, KafkaSettings, ModelsSettings, Site
+from throughline.telemetry.metrics import Metrics
+from throughline.telemetry.server import Readiness
+
+__all__ = ["PARTS", "Product"]
+
+PARTS = ("streams", "matcher")
+_READY_INTERVAL = 0.5
+_FIRST_PAUSE = 0.5
+_LONGEST_PAUSE = 10.0
+
+log = structlog.get_logger(__name__)
+
+
+class Product:
+    """The running parts of one or more sites.
+
+    A part that fails is started again after a pause; the others go on.
+
+    Args:
+        sites: Site files.
+        metrics: Of this process.
+        readiness: Where each part says whether it does its work.
+        parts: Which parts run here: ``streams``, ``matcher``.
+    """
+
+    def __init__(self, sites: Sequence[Site], metrics: Metrics, readiness: Readiness, parts: Sequence[str] = PARTS) -> None:
+        self._sites = sites
+        self._metrics = metrics
+        self._readiness = readiness
+        self._parts = parts
+        self.started = asyncio.Event()
+        """Set when every bus is connected and all parts have been started."""
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Works until ``stop`` is set, or until all recordings are over and no camera is live.
+
+        Raises:
+            BusError: a Kafka cannot be reached at the start.
+            CommandError: the models cannot be loaded, or the sites do not fit together.
+        """
+        for site in self._sites:
+            for part in self._parts:
+                self._readiness.set(f"{part} {site.site}", False, "starting")
+        async with contextlib.AsyncExitStack() as stack:
+            models = self._load_models(stack)
+            buses = await self._open_buses(stack)
+            async with asyncio.TaskGroup() as group:
+                matching = [
+                    group.create_task(self._match(site, buses[site.kafka], stop))
+                    for site in self._sites
+                    if "matcher" in self._parts
+                ]
+                streaming = [
+                    group.create_task(self._stream(site, models[site.models], buses[site.kafka], stop))
+                    for site in self._sites
+                    if "streams" in self._parts
+                ]
+                self.started.set()
+                if streaming:
+                    await asyncio.wait(streaming)
+                    if not stop.is_set():
+                        log.info("all footage is over")
+                        stop.set()
+                if matching:
+                    await asyncio.wait(matching)
+
+    def _load_models(self, stack: contextlib.AsyncExitStack) -> dict[ModelsSettings, Models]:
+        loaded: dict[ModelsSettings, Models] = {}
+        for settings in {site.models: None for site in self._sites} if "streams" in self._parts else ():
+            try:
+                models = load_models(settings, self._metrics)
+            except ModelError as error:
+                raise CommandError(str(error)) from error
+            stack.callback(models.close)
+            for note in models.notes:
+                log.info(note)
+            loaded[settings] = models
+        return loaded
+
+    async def _open_buses(self, stack: contextlib.AsyncExitStack) -> dict[KafkaSettings, Bus]:
+        buses: dict[KafkaSettings, Bus] = {}
+        for kafka in {site.kafka: None for site in self._sites}:
+            joins = kafka.bootstrap_servers == EMBEDDED and "streams" not in self._parts  # the workers' process has the broker
+            opening = attached_bus(kafka, self._metrics) if joins else open_bus(kafka, self._metrics)
+            buses[kafka] = await stack.enter_async_context(opening)
+        return buses
+
+    async def _stream(self, site: Site, models: Models, bus: Bus, stop: asyncio.Event) -> None:
+        part = f"streams {site.site}"
+
+        async def run() -> None:
+            fleet = Fleet(site, bus, models, self._metrics)
+            watch = asyncio.create_task(self._watch(part, lambda: fleet.ready, "not every camera has been tried yet"))
+            try:
+                await fleet.run(stop)
+            finally:
+                watch.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await watch
+
+        await self._keep_running(part, run, stop)
+
+    async def _match(self, site: Site, bus: Bus, stop: asyncio.Event) -> None:
+        async def run() -> None:
+            self._readiness.set(f"matcher {site.site}", True)
+            await MatcherService(bus, site, self._metrics).run(stop)
+
+        await self._keep_running(f"matcher {site.site}", run, stop)
+
+    async def _watch(self, part: str, ready: Callable[[], bool], why: str) -> None:
+        while True:
+            self._readiness.set(part, ready(), why)
+            await asyncio.sleep(_READY_INTERVAL)
+
+    async def _keep_running(self, part: str, run: Callable[[], Awaitable[None]], stop: asyncio.Event) -> None:
+        pause = _FIRST_PAUSE
+        while not stop.is_set():
+            try:
+                await run()
+                return
+            except Exception as error:
+                self._readiness.set(part, False, str(error))
+                log.exception("a part failed, starting it again", part=part, pause=pause)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)

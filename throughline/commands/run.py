@@ -1,0 +1,54 @@
+"""`throughline run SITE...`: everything for one or more sites in one process, or one part of it."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from collections.abc import Sequence
+
+from throughline.commands._exit import BAD_INPUT, CommandError
+from throughline.commands._site_argument import add_site
+from throughline.commands._tasks import stop_on_signals
+from throughline.settings import Site, load_site
+
+__all__ = ["add_parser"]
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Adds the command."""
+    parser = commands.add_parser("run", help="run cameras and matcher of one or more sites")
+    add_site(parser, several=True)
+    parser.add_argument(
+        "--only", action="append", choices=("streams", "matcher"), help="run this part here; may be repeated (default: all parts)"
+    )
+    parser.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> int:
+    sites = [load_site(path) for path in options.site]
+    names = [site.site for site in sites]
+    if repeated := sorted({name for name in names if names.count(name) > 1}):
+        raise CommandError(f"two site files are called {repeated[0]}: give each site a name of its own", BAD_INPUT)
+    return asyncio.run(_serve(sites, options.only))
+
+
+async def _serve(sites: Sequence[Site], only: Sequence[str] | None) -> int:
+    from throughline.commands._product import PARTS, Product
+    from throughline.telemetry.logs import configure_logging
+    from throughline.telemetry.metrics import Metrics
+    from throughline.telemetry.server import Readiness, TelemetryError, TelemetryServer
+
+    telemetry = sites[0].telemetry  # one process, one address: that of the first site
+    configure_logging(telemetry)
+    metrics, readiness = Metrics(), Readiness()
+    parts = [part for part in PARTS if only is None or part in only]
+    if "streams" in parts and not any(camera.url for site in sites for camera in site.cameras):
+        raise CommandError(
+            f"no camera of {', '.join(site.site for site in sites)} has a url, so there is nothing to run", BAD_INPUT
+        )
+    try:
+        async with stop_on_signals() as stop, TelemetryServer(metrics, readiness, telemetry):
+            await Product(sites, metrics, readiness, parts).run(stop)
+    except TelemetryError as error:
+        raise CommandError(str(error)) from error
+    return 0
