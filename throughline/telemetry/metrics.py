@@ -6,13 +6,15 @@ together. A process makes one `Metrics` and hands it to its parts; nothing here 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import generate_latest
 from prometheus_client.process_collector import ProcessCollector
 
 from throughline import __version__
 
-__all__ = ["Metrics"]
+__all__ = ["Instrument", "Metrics"]
 
 _LATENCY = (0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.5, 5.0, 10.0)
 _WORK = (0.001, 0.002, 0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.075, 0.1, 0.2, 0.5, 1.0)
@@ -21,17 +23,48 @@ _PROBABILITY = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0)
 _DELAY = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 45.0, 60.0, 90.0, 120.0, 300.0)
 
 
+@dataclass(frozen=True, slots=True)
+class Instrument:
+    """What there is to know about a metric before it has any value.
+
+    Attributes:
+        name: As Prometheus shows it; histograms have ``_bucket``, ``_sum`` and ``_count`` behind it.
+        kind: ``counter``, ``gauge`` or ``histogram``.
+        text: What it says, in a sentence.
+        labels: Names of its labels.
+        part: Which part of the product sets it.
+        source: What is incremented, set or observed.
+    """
+
+    name: str
+    kind: str
+    text: str
+    labels: tuple[str, ...]
+    part: str
+    source: Counter | Gauge | Histogram
+
+
 class Metrics:
-    """The instruments of one process, in a registry of their own."""
+    """The instruments of one process, in a registry of their own.
+
+    Attributes:
+        registry: Holds the values.
+        instruments: Every instrument, in the order of the reference.
+    """
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry(auto_describe=True)
+        self.instruments: list[Instrument] = []
         ProcessCollector(registry=self.registry)
-        self._process()
-        self._streams()
-        self._inference()
-        self._bus()
-        self._matcher()
+        for part, make in (
+            ("every process", self._process),
+            ("streams", self._streams),
+            ("inference", self._inference),
+            ("Kafka", self._bus),
+            ("matcher", self._matcher),
+        ):
+            self._part = part
+            make()
 
     def _process(self) -> None:
         self._gauge("build_info", "Always 1; the label says which version runs.", "version").labels(__version__).set(1)
@@ -102,7 +135,11 @@ class Metrics:
     def _bus(self) -> None:
         self.records_published = self._counter("records_published", "Records acknowledged by Kafka.", "topic")
         self.publish_failures = self._counter(
-            "publish_failures", "Records that Kafka did not take, tried again or dropped.", "topic", "outcome"
+            "publish_failures",
+            "Records that Kafka did not take in time, by outcome: 'failed' (the sender was told, and may try again) or 'dropped' "
+            "(lost).",
+            "topic",
+            "outcome",
         )
         self.publish_seconds = self._histogram(
             "publish_seconds", "From sending a record to its acknowledgement.", _LATENCY, "topic"
@@ -145,13 +182,19 @@ class Metrics:
         self.vehicles_active = self._gauge("vehicles_active", "Vehicles with a tracklet that can still be joined.", "site")
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
-        return Counter(f"throughline_{name}", text, labels, registry=self.registry)
+        counter = Counter(f"throughline_{name}", text, labels, registry=self.registry)
+        self.instruments.append(Instrument(f"throughline_{name}_total", "counter", text, labels, self._part, counter))
+        return counter
 
     def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
-        return Gauge(f"throughline_{name}", text, labels, registry=self.registry)
+        gauge = Gauge(f"throughline_{name}", text, labels, registry=self.registry)
+        self.instruments.append(Instrument(f"throughline_{name}", "gauge", text, labels, self._part, gauge))
+        return gauge
 
     def _histogram(self, name: str, text: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
-        return Histogram(f"throughline_{name}", text, labels, buckets=buckets, registry=self.registry)
+        histogram = Histogram(f"throughline_{name}", text, labels, buckets=buckets, registry=self.registry)
+        self.instruments.append(Instrument(f"throughline_{name}", "histogram", text, labels, self._part, histogram))
+        return histogram
 
     def exposition(self) -> bytes:
         """All values in Prometheus' text format."""
