@@ -1,0 +1,131 @@
+"""Decisions as match events, with ids that the same decision always has."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Sequence
+
+import msgspec
+
+from matcher.gates import Relation
+from matcher.posterior import Posterior
+from matcher.scoring import Score
+from matcher.sightings import Sighting
+from throughline.messages import Evidence, MatchEvent, MatchKind, RunnerUp
+from throughline.settings import Site
+from throughline.times import Instant
+
+__all__ = ["EventWriter", "configuration_hash", "digest", "explaining"]
+
+
+def digest(*parts: str) -> str:
+    """16 hexadecimal digits that stand for these texts."""
+    return hashlib.blake2b("\x1f".join(parts).encode(), digest_size=8).hexdigest()
+
+
+def configuration_hash(site: Site) -> str:
+    """Of the settings that decide: equal hashes mean that the same records give the same decisions."""
+    whole = site.model_dump(mode="json", by_alias=True)
+    deciding = {name: whole[name] for name in ("site", "links", "groups", "unlisted_links", "matching")}
+    deciding["cameras"] = [{"id": camera.id, "clock": camera.clock.model_dump(mode="json")} for camera in site.cameras]
+    deciding["embedders"] = whole["models"]["embedders"]
+    deciding["max_lost"] = site.tracking.max_lost
+    return digest(msgspec.json.encode(deciding, order="sorted").decode())
+
+
+def explaining(score: Score, sighting: Sighting) -> Relation:
+    """The pair that a join is explained by: with the closest sighting before, or behind where there is none before."""
+    linked = score.comparison.linked
+    before = [relation for relation in linked if relation.later is sighting]
+    return min(before or linked, key=lambda relation: (abs(relation.travel), relation.earlier.order, relation.later.order))
+
+
+class EventWriter:
+    """Numbers the events of a site and fills in what all of them say."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site.site
+        self._configuration = configuration_hash(site)
+        self._sequence = 0
+
+    def write(
+        self,
+        kind: MatchKind,
+        sighting: Sighting,
+        *,
+        vehicle: str,
+        at: Instant,
+        ordinal: int,
+        joined: Sighting | None = None,
+        found: Posterior | None = None,
+        replaces: str | None = None,
+        reason: str | None = None,
+    ) -> MatchEvent:
+        """One event.
+
+        Args:
+            kind: What kind of decision.
+            sighting: What it is about.
+            vehicle: Global vehicle id.
+            at: Event time of the decision.
+            ordinal: How many decisions of this kind about this tracklet came before.
+            joined: The sighting that it was joined to.
+            found: The evidence.
+            replaces: Event that this one takes the place of.
+            reason: Why a decision was changed.
+        """
+        relation = None
+        if joined is not None and found is not None and found.score is not None:
+            pairs = (pair.relation for pair in found.score.comparison.pairs)
+            relation = next((pair for pair in pairs if joined in (pair.earlier, pair.later)), None)
+        link = relation.link if relation is not None else None
+        score = found.score if found is not None and joined is not None else None
+        self._sequence += 1
+        return MatchEvent(
+            event=digest(self._site, sighting.id, kind, str(ordinal), vehicle, "" if joined is None else joined.id),
+            sequence=self._sequence,
+            kind=kind,
+            site=self._site,
+            vehicle=vehicle,
+            tracklet=sighting.reference(),
+            at=at,
+            joined=None if joined is None else joined.reference(),
+            link=None if link is None else link.name,
+            travel_time=None if relation is None else relation.travel,
+            probability=None if found is None else found.probability,
+            log_odds=None if found is None else (0.0 if score is None else score.log_odds),
+            evidence=() if score is None else score.evidence,
+            gates=() if relation is None else relation.gates(),
+            runner_up=None if found is None else _finite(found.runner_up),
+            margin=None if found is None or math.isinf(found.margin) else found.margin,
+            replaces=replaces,
+            reason=reason,
+            configuration=self._configuration,
+            models=dict(sorted(sighting.looks.keys())),
+        )
+
+    def watchlist(
+        self, sighting: Sighting, name: str, vehicle: str, evidence: Sequence[Evidence], probability: float
+    ) -> MatchEvent:
+        """A vehicle on a watch list was seen."""
+        self._sequence += 1
+        return MatchEvent(
+            event=digest(self._site, sighting.id, "watchlist", name),
+            sequence=self._sequence,
+            kind="watchlist",
+            site=self._site,
+            vehicle=vehicle,
+            tracklet=sighting.reference(),
+            at=sighting.end,
+            probability=probability,
+            log_odds=sum(part.llr for part in evidence),
+            evidence=tuple(evidence),
+            reason=name,
+            configuration=self._configuration,
+            models=dict(sorted(sighting.looks.keys())),
+        )
+
+
+def _finite(runner_up: RunnerUp) -> RunnerUp | None:
+    return None if math.isinf(runner_up.log_odds) else runner_up

@@ -1,0 +1,107 @@
+"""How likely a travel time is on a road, compared with any time."""
+
+from __future__ import annotations
+
+from collections import deque
+
+import numpy as np
+import numpy.typing as npt
+
+from matcher.evidence.term import Comparison
+from matcher.topology import Link
+from throughline.messages import Evidence
+
+__all__ = ["TravelTimeDensity", "TravelTimeTerm"]
+
+_CELLS = 400
+_FLOOR = 0.05
+"""Share of passages whose time may be anything in the window."""
+_PRIOR_STRENGTH = 5.0
+"""How many passages the site file's travel time counts for."""
+_MEMORY = 200
+"""Passages remembered for each link."""
+_FORGETTING = 0.99
+"""Weight of a passage against that of the next one."""
+_LEAST_BANDWIDTH = 0.25
+"""Seconds: a passage teaches this much about its neighbourhood, at least."""
+
+
+class TravelTimeDensity:
+    """Density of the travel time on one link, drawn toward what the site file says and learned from passages.
+
+    The prior falls off on both sides of the typical time, by a factor of e^4 up to the ends of the window. Passages are
+    smoothed with a normal kernel of Silverman's width; old ones fade. A uniform floor keeps every time in the window
+    possible.
+    """
+
+    def __init__(self, link: Link) -> None:
+        self._minimum, self._width = link.minimum, link.window / _CELLS
+        self._window = link.window
+        self._centres = link.minimum + (np.arange(_CELLS) + 0.5) * self._width
+        below = max(link.typical - link.minimum, self._width)
+        above = max(link.maximum - link.typical, self._width)
+        distance = self._centres - link.typical
+        shape = np.exp(-4.0 * np.abs(distance) / np.where(distance < 0, below, above))
+        self._prior = shape / (shape.sum() * self._width)
+        self._passages: deque[tuple[float, float]] = deque(maxlen=_MEMORY)
+        self._density: npt.NDArray[np.float64] | None = None
+
+    def learn(self, seconds: float, probability: float) -> None:
+        """A passage that took this long, as sure as this."""
+        self._passages.append((seconds, probability))
+        self._density = None
+
+    def ratio(self, seconds: float) -> float:
+        """Log of the density over that of the background, in which any time in the window is as likely."""
+        if self._density is None:
+            self._density = self._estimate()
+        cell = min(max(int((seconds - self._minimum) / self._width), 0), _CELLS - 1)
+        return float(np.log(self._density[cell] * self._window))
+
+    def _estimate(self) -> npt.NDArray[np.float64]:
+        estimate = _PRIOR_STRENGTH * self._prior
+        total = _PRIOR_STRENGTH
+        if self._passages:
+            seconds, probabilities = np.array(self._passages).T
+            weights = probabilities * _FORGETTING ** np.arange(len(seconds))[::-1]
+            low, high = np.quantile(seconds, (0.25, 0.75))
+            spread = min(float(seconds.std()), float(high - low) / 1.34) if len(seconds) > 2 else 0.1 * self._window
+            bandwidth = max(0.9 * spread * len(seconds) ** -0.2, _LEAST_BANDWIDTH, self._width)
+            kernels = np.exp(-0.5 * ((self._centres[:, None] - seconds) / bandwidth) ** 2)
+            masses = kernels.sum(axis=0) * self._width
+            estimate = estimate + kernels @ np.where(masses > 0.0, weights / np.maximum(masses, 1e-12), 0.0)
+            total += float(weights.sum())
+        return np.asarray((1.0 - _FLOOR) * estimate / total + _FLOOR / self._window)
+
+    @property
+    def mean(self) -> float:
+        """Expected travel time in seconds."""
+        if self._density is None:
+            self._density = self._estimate()
+        return float((self._centres * self._density).sum() * self._width)
+
+
+class TravelTimeTerm:
+    """The travel time from one camera to the next; the mean over the links that join two vehicles' sightings."""
+
+    name = "travel_time"
+
+    def __init__(self) -> None:
+        self._densities: dict[str, TravelTimeDensity] = {}
+
+    def density(self, link: Link) -> TravelTimeDensity:
+        """What is known of a link's travel time."""
+        if link.name not in self._densities:
+            self._densities[link.name] = TravelTimeDensity(link)
+        return self._densities[link.name]
+
+    def weigh(self, comparison: Comparison) -> Evidence | None:
+        """The evidence; an end that is not known yet gives none."""
+        ratios = [
+            self.density(relation.link).ratio(relation.travel)
+            for relation in comparison.linked
+            if relation.link is not None and relation.travel_known
+        ]
+        if not ratios:
+            return None
+        return Evidence(self.name, sum(ratios) / len(ratios), comparison.main.travel, "s")

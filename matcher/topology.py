@@ -1,0 +1,139 @@
+"""Which camera's view leads to which, and how long it may take."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from throughline.messages import Clock
+from throughline.settings import LinkDefaults, Site
+
+__all__ = ["Link", "Topology"]
+
+_STANDARD_DEVIATIONS = 3.0
+"""How many of them a gate is widened by, for the clocks of both cameras."""
+_FRAGMENT = (0.0, 0.3, 3.5)
+"""Seconds from the end of a broken track to the start of its continuation in the same camera: least, typical, most."""
+_FRAGMENT_LOG_PRIOR = -3.0
+"""One vehicle rarely makes two tracks in one camera."""
+_UNLISTED = (-60.0, 5.0, 180.0)
+"""Seconds from view to view that are looked at where no link is listed."""
+_LEARN_LOG_PRIOR = -1.5
+"""What a link that nobody has listed must make up for by evidence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A directed road from one view to another.
+
+    Attributes:
+        from_: Camera that a vehicle leaves.
+        to: Camera that it comes to; the same one for the continuation of a broken track.
+        minimum: Least seconds from the end of a track to the start of the next; negative for overlapping views.
+        typical: Most likely seconds.
+        maximum: Most seconds.
+        opposite_view: The cameras see opposite sides of a vehicle.
+        log_prior: Added to the log-odds of each join by this link.
+    """
+
+    from_: str
+    to: str
+    minimum: float
+    typical: float
+    maximum: float
+    opposite_view: bool = False
+    log_prior: float = 0.0
+
+    @property
+    def name(self) -> str:
+        """``<from>-><to>``, as events print it."""
+        return f"{self.from_}->{self.to}"
+
+    @property
+    def window(self) -> float:
+        """Length of the time window in seconds."""
+        return self.maximum - self.minimum
+
+
+class Topology:
+    """The links of a site, with what holds for pairs of cameras that no link joins.
+
+    A listed link overrides that of a group; ``both_ways`` makes two. Where ``unlisted_links`` is ``deny`` there is no
+    road between other cameras; with ``allow`` a vehicle may turn up within a broad window, with ``learn`` too, but the
+    evidence must be stronger.
+    """
+
+    def __init__(self, site: Site) -> None:
+        self._uncertainty = {camera.id: camera.clock.uncertainty for camera in site.cameras}
+        self._links: dict[tuple[str, str], Link] = {}
+        for group in site.groups.values():
+            if group.link is not None:
+                for first in group.cameras:
+                    for second in group.cameras:
+                        if first != second:
+                            self._add(first, second, group.link)
+        listed = {(link.from_, link.to) for link in site.links}
+        for link in site.links:
+            self._add(link.from_, link.to, link)
+            if link.both_ways and (link.to, link.from_) not in listed:
+                self._add(link.to, link.from_, link)
+        if site.unlisted_links != "deny":
+            log_prior = _LEARN_LOG_PRIOR if site.unlisted_links == "learn" else 0.0
+            for first in self._uncertainty:
+                for second in self._uncertainty:
+                    if first != second and (first, second) not in self._links:
+                        self._links[first, second] = Link(first, second, *_UNLISTED, log_prior=log_prior)
+        self._fragments = {
+            camera: Link(camera, camera, *_FRAGMENT, log_prior=_FRAGMENT_LOG_PRIOR) for camera in self._uncertainty
+        }
+        self._incoming = self._by_camera(self._links.values(), incoming=True)
+        self._outgoing = self._by_camera(self._links.values(), incoming=False)
+
+    def _add(self, first: str, second: str, said: LinkDefaults) -> None:
+        travel = said.travel
+        self._links[first, second] = Link(first, second, travel.min, travel.mode, travel.max, said.opposite_view)
+
+    def _by_camera(self, links: Iterable[Link], *, incoming: bool) -> dict[str, tuple[Link, ...]]:
+        result: dict[str, list[Link]] = {camera: [] for camera in self._uncertainty}
+        for link in links:
+            result[link.to if incoming else link.from_].append(link)
+        return {camera: tuple(sorted(found, key=lambda link: link.name)) for camera, found in result.items()}
+
+    def __contains__(self, camera: str) -> bool:
+        return camera in self._uncertainty
+
+    @property
+    def cameras(self) -> tuple[str, ...]:
+        """Camera ids, in the order of the site file."""
+        return tuple(self._uncertainty)
+
+    def link(self, first: str, second: str) -> Link | None:
+        """The road from ``first`` to ``second``; None: there is none. From a camera to itself: a track that broke."""
+        return self._fragments.get(first) if first == second else self._links.get((first, second))
+
+    def incoming(self, camera: str) -> tuple[Link, ...]:
+        """Links that lead to ``camera``."""
+        return self._incoming[camera]
+
+    def outgoing(self, camera: str) -> tuple[Link, ...]:
+        """Links that lead away from ``camera``."""
+        return self._outgoing[camera]
+
+    def slack(self, first: str, first_clock: Clock, second: str, second_clock: Clock) -> float:
+        """Seconds by which a time window between two cameras is widened on either side, for the doubt in their clocks."""
+        if first == second:
+            return 0.0
+        parts = (self._uncertainty[first], first_clock.uncertainty, self._uncertainty[second], second_clock.uncertainty)
+        return _STANDARD_DEVIATIONS * math.sqrt(sum(part * part for part in parts))
+
+    @property
+    def largest_slack(self) -> float:
+        """Bound on `slack` for clocks as uncertain as the site file says, in seconds."""
+        worst = sorted(self._uncertainty.values())[-2:]
+        return _STANDARD_DEVIATIONS * math.sqrt(sum(part * part for part in worst))
+
+    @property
+    def longest_travel(self) -> float:
+        """Most seconds that any link allows."""
+        return max((link.maximum for link in self._links.values()), default=0.0)

@@ -1,0 +1,1 @@
+"""Text formats of the field: MOT rows, AI City rows, and folders of recorded tracks."""

@@ -1,0 +1,149 @@
+"""A folder of recorded single-camera tracks as the tracklets that a worker would have published."""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from throughline.formats._rows import FormatError
+from throughline.formats.mot import MotRow, read_mot
+from throughline.messages import Clock, Embedding, PathPoint, Tracklet
+from throughline.settings import CameraSettings, Site
+from throughline.times import Instant, after, to_instant
+from throughline.types import VEHICLE_TYPES, ClockSource, FloatArray
+
+__all__ = ["RecordedTrack", "frame_time", "read_recorded_tracks"]
+
+_MODEL = "recorded"
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedTrack:
+    """One track of one camera.
+
+    Attributes:
+        camera: Camera id.
+        id: Its id in the file, local to the camera.
+        rows: Its boxes, by frame.
+        tracklet: The same as the record that the matcher takes.
+    """
+
+    camera: str
+    id: int
+    rows: tuple[MotRow, ...]
+    tracklet: Tracklet
+
+
+def frame_time(camera: CameraSettings, frame: int) -> Instant:
+    """Capture time of a frame: (frame - 1) / frames a second, plus the clock's offset."""
+    return after(to_instant((frame - 1) / camera.frame_rate_of_recordings), camera.clock.offset)
+
+
+def read_recorded_tracks(folder: Path, site: Site) -> list[RecordedTrack]:
+    """The tracks of all cameras of a site, in the order of their end times.
+
+    The folder holds ``<camera>.txt`` (MOT rows) for cameras of the site, and optionally ``<camera>.npz`` with ``ids``
+    (N,), ``embeddings`` (N, D) and ``type`` (N, T), probabilities of the first T of `throughline.types.VEHICLE_TYPES`.
+
+    Raises:
+        FormatError: a file cannot be read or does not fit the others, or no camera of the site has one.
+    """
+    if not folder.is_dir():
+        raise FormatError(f"{folder}: no such folder")
+    known = {camera.id for camera in site.cameras}
+    files = sorted(path for path in folder.glob("*.txt"))
+    strangers = [path for path in files if path.stem not in known]
+    if strangers:
+        raise FormatError(f"{strangers[0]}: the site {site.site} has no camera {strangers[0].stem}; it has {', '.join(known)}")
+    if not files:
+        raise FormatError(f"{folder}: expected <camera>.txt for cameras of the site, such as {site.cameras[0].id}.txt")
+    tracks = [track for path in files for track in _camera(path, site.camera(path.stem), site.site)]
+    return sorted(tracks, key=lambda track: (track.tracklet.end, track.tracklet.tracklet))
+
+
+def _camera(path: Path, camera: CameraSettings, site: str) -> list[RecordedTrack]:
+    rows: dict[int, list[MotRow]] = {}
+    for row in read_mot(path):
+        rows.setdefault(row.id, []).append(row)
+    looks = _Looks.read(path.with_suffix(".npz"))
+    tracks = []
+    for track, boxes in sorted(rows.items()):
+        boxes.sort(key=lambda row: row.frame)
+        frames = [row.frame for row in boxes]
+        if len(set(frames)) < len(frames):
+            raise FormatError(f"{path}: track {track} has two boxes in one frame")
+        start, end = frame_time(camera, frames[0]), frame_time(camera, frames[-1])
+        points = tuple(PathPoint(frame_time(camera, row.frame), row.x, row.y, row.width, row.height) for row in boxes)
+        tracklet = Tracklet(
+            site=site,
+            camera=camera.id,
+            tracklet=f"{camera.id}-{start}-{track}",
+            revision=0,
+            state="closed",
+            start=start,
+            end=end,
+            clock=Clock(ClockSource.FILE, 0.0),
+            types=looks.types_of(track),
+            path=points,
+            embeddings=looks.embeddings_of(track),
+            quality=1.0,
+            sightings=len(boxes),
+            close_reason="left",
+        )
+        tracks.append(RecordedTrack(camera.id, track, tuple(boxes), tracklet))
+    return tracks
+
+
+@dataclass(frozen=True, slots=True)
+class _Looks:
+    """What an ``.npz`` file says of the tracks of one camera."""
+
+    place: dict[int, int]
+    embeddings: FloatArray | None
+    types: FloatArray | None
+
+    @classmethod
+    def read(cls, path: Path) -> _Looks:
+        if not path.exists():
+            return cls({}, None, None)
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                found: dict[str, npt.NDArray[Any]] = {name: arrays[name] for name in arrays.files}
+        except (OSError, ValueError, zipfile.BadZipFile) as error:
+            raise FormatError(f"{path}: not an npz file of plain arrays: {error}") from error
+        ids = found.get("ids")
+        if ids is None or ids.ndim != 1 or not np.issubdtype(ids.dtype, np.integer):
+            raise FormatError(f"{path}: expected whole numbers 'ids' (N,)")
+        for name in ("embeddings", "type"):
+            rows = found.get(name)
+            if rows is not None and (rows.ndim != 2 or len(rows) != len(ids) or not np.isfinite(rows).all()):
+                raise FormatError(f"{path}: expected finite numbers '{name}' ({len(ids)}, D), found {rows.shape}")
+        types = found.get("type")
+        if types is not None and types.shape[1] > len(VEHICLE_TYPES):
+            raise FormatError(f"{path}: 'type' has {types.shape[1]} columns, but there are {len(VEHICLE_TYPES)} types")
+        place = {int(track): index for index, track in enumerate(ids)}
+        return cls(place, *(None if rows is None else rows.astype(np.float32) for rows in (found.get("embeddings"), types)))
+
+    def embeddings_of(self, track: int) -> tuple[Embedding, ...]:
+        if self.embeddings is None or track not in self.place:
+            return ()
+        vector = self.embeddings[self.place[track]]
+        norm = float(np.linalg.norm(vector))
+        if norm == 0.0:
+            return ()
+        dimension = len(vector)
+        definition = hashlib.sha256(f"{_MODEL}/{dimension}".encode()).hexdigest()[:16]
+        return (Embedding.of(_MODEL, definition, vector / np.float32(norm)),)
+
+    def types_of(self, track: int) -> dict[str, float]:
+        if self.types is None or track not in self.place:
+            return {}
+        weights = np.maximum(self.types[self.place[track]], 0.0)
+        total = float(weights.sum())
+        return {} if total == 0.0 else {name: float(weight) / total for name, weight in zip(VEHICLE_TYPES, weights, strict=False)}
