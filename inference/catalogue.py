@@ -1,0 +1,214 @@
+"""The models that have a name, and where their files are looked for.
+
+A model in the site file is a path (it contains a ``/`` or ends in ``.onnx``) or a name from here. The file of a name is
+looked for in the folders of the environment variable ``THROUGHLINE_MODELS``, then in the user's cache, then among the files
+that come with the product; the first one found is used, if it has the catalogue's checksum. ``default`` is the best model at
+hand.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from inference.engine import sha256_of
+from inference.errors import ModelError
+
+__all__ = [
+    "CATALOGUE",
+    "COLOUR_HISTOGRAM",
+    "DEFAULT",
+    "MOTION",
+    "CatalogueEntry",
+    "ModelKind",
+    "Resolution",
+    "cache_folder",
+    "find",
+    "locate",
+    "model_folders",
+    "resolve",
+]
+
+ModelKind: TypeAlias = Literal["detector", "embedder"]
+
+DEFAULT = "default"
+MOTION = "motion"
+COLOUR_HISTOGRAM = "colour-histogram"
+
+_SHIPPED = Path(__file__).parent / "weights"
+_YOLOX_RELEASE = "https://github.com/Megvii-BaseDetection/YOLOX/releases/download/0.1.1rc0"
+_ENVIRONMENT = "THROUGHLINE_MODELS"
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueEntry:
+    """A model with a name.
+
+    Attributes:
+        name: What the site file calls it.
+        kind: What it does.
+        description: What it is good for, in one line.
+        licence: SPDX identifier of the weights' licence; of the product for models without weights.
+        input_size: (height, width) of its input; None: it takes pictures as they are.
+        file: Name of its file; None: built in, without weights.
+        source: Where the file is published.
+        sha256: SHA-256 of the file; None: not known here, so that whoever pulls it must say it.
+        size: Bytes of the file, where known.
+    """
+
+    name: str
+    kind: ModelKind
+    description: str
+    licence: str = "Apache-2.0"
+    input_size: tuple[int, int] | None = None
+    file: str | None = None
+    source: str | None = None
+    sha256: str | None = None
+    size: int | None = None
+
+
+CATALOGUE: tuple[CatalogueEntry, ...] = (
+    CatalogueEntry(MOTION, "detector", "what moves in front of a fixed camera, by background subtraction; no weights"),
+    CatalogueEntry(
+        "yolox-nano",
+        "detector",
+        "vehicles of 32 pixels and more, about 12 ms a frame on one CPU core; trained on COCO",
+        input_size=(416, 416),
+        file="yolox_nano.onnx",
+        source=f"{_YOLOX_RELEASE}/yolox_nano.onnx",
+        sha256="695e750a5d5754bb5a8d5325643b59282191a7e7a564e435a415fd3c578eab14",
+        size=3_660_092,
+    ),
+    CatalogueEntry(
+        "yolox-tiny",
+        "detector",
+        "more and smaller vehicles, about 50 ms a frame on one CPU core; trained on COCO",
+        input_size=(416, 416),
+        file="yolox_tiny.onnx",
+        source=f"{_YOLOX_RELEASE}/yolox_tiny.onnx",
+    ),
+    CatalogueEntry(
+        "yolox-s",
+        "detector",
+        "small vehicles in large pictures, about 170 ms a frame on one CPU core; trained on COCO",
+        input_size=(640, 640),
+        file="yolox_s.onnx",
+        source=f"{_YOLOX_RELEASE}/yolox_s.onnx",
+    ),
+    CatalogueEntry(COLOUR_HISTOGRAM, "embedder", "where on a vehicle which colours are; no weights"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """What a model in the site file stands for on this machine.
+
+    Attributes:
+        name: Name of the model: the catalogue's, or the file's without its ending.
+        path: Its file; None: built in, without weights.
+        note: What the user should know about the choice; empty: nothing.
+    """
+
+    name: str
+    path: Path | None
+    note: str = ""
+
+
+def cache_folder(environment: Mapping[str, str] = os.environ) -> Path:
+    """Where pulled files are kept: ``throughline/models`` in the user's cache."""
+    return Path(environment.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "throughline" / "models"
+
+
+def model_folders(environment: Mapping[str, str] = os.environ) -> tuple[Path, ...]:
+    """Folders in which files of catalogue models are looked for, first one first."""
+    given = [Path(folder) for folder in environment.get(_ENVIRONMENT, "").split(os.pathsep) if folder]
+    return (*given, cache_folder(environment), _SHIPPED)
+
+
+def find(name: str) -> CatalogueEntry:
+    """The entry of this name.
+
+    Raises:
+        ModelError: there is none.
+    """
+    for entry in CATALOGUE:
+        if entry.name == name:
+            return entry
+    names = ", ".join(entry.name for entry in CATALOGUE)
+    raise ModelError(f"no model is called {name!r}; the catalogue has {names}; a file of your own is given by its path")
+
+
+def resolve(model: str, kind: ModelKind, folders: Sequence[Path] | None = None) -> Resolution:
+    """What a value of the site file stands for.
+
+    Args:
+        model: Path, name or ``default``.
+        kind: What it must be.
+        folders: Where files of names are looked for; default: `model_folders`.
+
+    Raises:
+        ModelError: no such name or file, another kind of model, or a file with a wrong checksum.
+    """
+    if "/" in model or model.endswith(".onnx"):
+        path = Path(model).expanduser()
+        if not path.is_file():
+            raise ModelError(
+                f"{path}: no such model file ({kind}); check the path, or use a name: `throughline models list` shows them"
+            )
+        return Resolution(path.stem, path)
+    folders = model_folders() if folders is None else folders
+    if model == DEFAULT:
+        return _default(kind, folders)
+    entry = find(model)
+    if entry.kind != kind:
+        names = ", ".join(other.name for other in CATALOGUE if other.kind == kind)
+        raise ModelError(f"the model {model} is a {entry.kind}, expected a {kind}: {names}, or the path of an ONNX file")
+    if entry.file is None:
+        return Resolution(entry.name, None)
+    found = locate(entry, folders)
+    if found is None:
+        raise ModelError(
+            f"the file of the model {entry.name}, {entry.file}, is not on this machine; get it with `throughline models pull "
+            f"{entry.name}`, or name a folder that has it in {_ENVIRONMENT}; looked in {', '.join(map(str, folders))}"
+        )
+    return Resolution(entry.name, found)
+
+
+def locate(entry: CatalogueEntry, folders: Sequence[Path]) -> Path | None:
+    """The file of an entry in the first folder that has it; None: none has.
+
+    Raises:
+        ModelError: that file has not the catalogue's checksum.
+    """
+    if entry.file is None:
+        return None
+    for folder in folders:
+        path = folder / entry.file
+        if path.is_file():
+            if entry.sha256 is not None and sha256_of(path) != entry.sha256:
+                raise ModelError(
+                    f"{path} is not the {entry.name} of the catalogue: its SHA-256 differs; delete it and run "
+                    f"`throughline models pull {entry.name}`, or use it by its path"
+                )
+            return path
+    return None
+
+
+def _default(kind: ModelKind, folders: Sequence[Path]) -> Resolution:
+    if kind == "embedder":
+        return Resolution(
+            COLOUR_HISTOGRAM, None, f"default embedder: {COLOUR_HISTOGRAM} (no re-identification weights are installed)"
+        )
+    entry = find("yolox-nano")
+    path = locate(entry, folders)
+    if path is not None:
+        return Resolution(entry.name, path, f"default detector: {entry.name} ({path})")
+    return Resolution(
+        MOTION,
+        None,
+        f"default detector: {MOTION}, which needs cameras that stand still and cannot tell vehicle types, because "
+        f"{entry.file} is not on this machine; better: `throughline models pull {entry.name}`",
+    )

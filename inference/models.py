@@ -1,0 +1,111 @@
+"""Loads the models that a site file names, on one pool of workers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from inference.batcher import Batcher, InferenceWorkers
+from inference.catalogue import ModelKind, Resolution, resolve
+from inference.colour_histogram import ColourHistogramEmbedder
+from inference.detector import Detector
+from inference.embedder import Embedder
+from inference.errors import ModelError
+from inference.motion import MotionDetector
+from inference.onnx_embedder import OnnxEmbedder
+from inference.onnxruntime_engine import OnnxRuntimeEngine
+from inference.yolox import YoloxDetector
+from throughline.settings.models import ModelsSettings
+from throughline.telemetry.metrics import Metrics
+
+__all__ = ["Models", "load_models"]
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """The models of a site, ready to use from any number of cameras.
+
+    Attributes:
+        detector: Finds vehicles.
+        embedders: The appearance ensemble: each member with the weight of its cosine.
+        notes: What the user should know about the choice of models, a line each.
+        batcher: Where they all run.
+    """
+
+    detector: Detector
+    embedders: tuple[tuple[Embedder, float], ...]
+    notes: tuple[str, ...]
+    batcher: Batcher
+
+    def close(self) -> None:
+        """Waits for what runs and frees the models; safe to call twice."""
+        self.batcher.close()
+        self.detector.close()
+        for embedder, _ in self.embedders:
+            embedder.close()
+
+
+def load_models(
+    settings: ModelsSettings,
+    metrics: Metrics,
+    *,
+    min_confidence: float = 0.1,
+    nms_iou: float = 0.65,
+    folders: Sequence[Path] | None = None,
+) -> Models:
+    """Loads detector and embedders.
+
+    Args:
+        settings: Section ``models`` of the site file.
+        metrics: Where the workers count.
+        min_confidence: Least score of a detection (``tracking.min_confidence``).
+        nms_iou: Largest overlap of two detections of one class (``tracking.nms_iou``).
+        folders: Where files of catalogue models are looked for; default: `inference.catalogue.model_folders`.
+
+    Raises:
+        ModelError: a model is missing, broken or of another kind.
+    """
+    notes: list[str] = []
+    workers = InferenceWorkers(settings.threads, metrics)
+    loaded: list[Callable[[], None]] = [workers.close]
+    try:
+        chosen = _resolved(settings.detector, "detector", folders, notes)
+        detector = _detector(chosen, workers, min_confidence, nms_iou)
+        loaded.append(detector.close)
+        embedders: list[tuple[Embedder, float]] = []
+        for member in settings.embedders:
+            embedder = _embedder(_resolved(member.model, "embedder", folders, notes), workers)
+            loaded.append(embedder.close)
+            if any(embedder.name == other.name for other, _ in embedders):
+                raise ModelError(f"models.embedders: two members are called {embedder.name}; list each model once")
+            embedders.append((embedder, member.weight))
+    except BaseException:
+        for close in loaded:
+            close()
+        raise
+    if settings.attributes:
+        notes.append(
+            f"models.attributes: there are no attribute networks yet, so {', '.join(settings.attributes)} will be missing"
+        )
+    return Models(detector, tuple(embedders), tuple(dict.fromkeys(notes)), workers)
+
+
+def _resolved(model: str, kind: ModelKind, folders: Sequence[Path] | None, notes: list[str]) -> Resolution:
+    resolution = resolve(model, kind, folders)
+    if resolution.note:
+        notes.append(resolution.note)
+    return resolution
+
+
+def _detector(chosen: Resolution, batcher: Batcher, min_confidence: float, nms_iou: float) -> Detector:
+    if chosen.path is None:
+        return MotionDetector(batcher)
+    engine = OnnxRuntimeEngine(chosen.path, name=chosen.name)
+    return YoloxDetector(engine, batcher, min_confidence=min_confidence, nms_iou=nms_iou)
+
+
+def _embedder(chosen: Resolution, batcher: Batcher) -> Embedder:
+    if chosen.path is None:
+        return ColourHistogramEmbedder(batcher)
+    return OnnxEmbedder(OnnxRuntimeEngine(chosen.path, name=chosen.name), batcher)
