@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-
 from evaluation.labelling import CameraTruth
 from simulation.virtual_cameras import HIGHWAY_PAIR, VirtualCamera, cut_cameras
 from throughline.commands._clip_truth import camera_truth, track_clip
