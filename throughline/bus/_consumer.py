@@ -1,0 +1,188 @@
+"""Reading from Kafka: explicit commits, committed records only, and a client that is replaced when it fails."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+import structlog
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.errors import (
+    CommitFailedError,
+    ConsumerStoppedError,
+    GroupAuthorizationFailedError,
+    IllegalStateError,
+    KafkaError,
+    TopicAuthorizationFailedError,
+)
+
+from throughline.bus._connection import explain
+from throughline.bus._group_lock import GroupLock
+from throughline.bus.protocol import BusError, Record
+from throughline.telemetry.metrics import Metrics
+
+__all__ = ["KafkaConsumer"]
+
+_POLL_MILLISECONDS = 200
+_PAUSE_SECONDS = 1.0
+
+log = structlog.get_logger(__name__)
+
+
+class KafkaConsumer:
+    """A member of a group, or a reader on its own.
+
+    Args:
+        make: Makes an aiokafka consumer for the topics given to it (none, when partitions are assigned by hand).
+        topics: Full names.
+        group: Whether offsets can be committed.
+        partitions: On a broker without shared groups: says which partitions to read; None: the broker decides.
+        lock: Keeps a second consumer out of the group, where the broker has no shared groups; released by `stop`.
+        timeout: Seconds that a request may take.
+        where: What to call the servers in errors.
+        metrics: Counts records.
+    """
+
+    def __init__(
+        self,
+        make: Callable[..., AIOKafkaConsumer],
+        topics: Sequence[str],
+        *,
+        group: str | None,
+        partitions: Callable[[str], Awaitable[set[int]]] | None,
+        lock: GroupLock | None,
+        timeout: float,
+        where: str,
+        metrics: Metrics,
+    ) -> None:
+        self._make, self._topics, self._group, self._partitions = make, tuple(topics), group, partitions
+        self._lock, self._timeout, self._where, self._metrics = lock, timeout, where, metrics
+        self._consumer: AIOKafkaConsumer | None = None
+        self._next: dict[TopicPartition, int] = {}
+        self._stopped = asyncio.Event()
+
+    async def start(self) -> None:
+        """Connects, joins the group, and finds where to begin in each partition.
+
+        Raises:
+            BusError: that did not succeed in time.
+        """
+        try:
+            self._consumer = await self._open()
+        except (KafkaError, TimeoutError) as error:
+            raise self._failure("could not be read", error) from error
+
+    async def _open(self) -> AIOKafkaConsumer:
+        consumer = self._make(*(() if self._partitions else self._topics))
+        try:
+            async with asyncio.timeout(self._timeout):
+                await consumer.start()
+                if self._partitions is not None:
+                    consumer.assign([TopicPartition(t, n) for t in self._topics for n in sorted(await self._partitions(t))])
+                for partition in consumer.assignment():
+                    if self._group is None and partition in self._next:
+                        consumer.seek(partition, self._next[partition])
+                    else:  # decided now, so that "from now on" means from this call on
+                        await consumer.position(partition)
+        except BaseException:
+            await consumer.stop()
+            raise
+        return consumer
+
+    async def records(self, max_records: int = 500) -> AsyncIterator[Sequence[Record]]:
+        """See `throughline.bus.Consumer.records`; ends after `stop`."""
+        while not self._stopped.is_set() and self._consumer is not None:
+            try:
+                batches = await self._consumer.getmany(timeout_ms=_POLL_MILLISECONDS, max_records=max_records)
+            except ConsumerStoppedError:
+                continue
+            except (TopicAuthorizationFailedError, GroupAuthorizationFailedError) as error:
+                raise self._failure("may not be read", error) from error
+            except KafkaError as error:
+                if not self._stopped.is_set():
+                    await self._replace(error)
+                continue
+            records: list[Record] = []
+            for partition, batch in batches.items():
+                records += [_record(item) for item in batch]
+                self._next[partition] = batch[-1].offset + 1
+                self._metrics.records_consumed.labels(partition.topic).inc(len(batch))
+            yield records
+
+    async def _replace(self, error: KafkaError) -> None:
+        log.warning("reading from Kafka failed, connecting anew", topics=self._topics, group=self._group, error=explain(error))
+        if self._consumer is not None:
+            await _stop(self._consumer)
+        while not self._stopped.is_set():
+            await asyncio.sleep(_PAUSE_SECONDS)
+            try:
+                self._consumer = await self._open()
+            except (KafkaError, TimeoutError) as again:
+                log.warning("reading from Kafka still fails", topics=self._topics, group=self._group, error=explain(again))
+            else:
+                if self._stopped.is_set():  # meanwhile
+                    await _stop(self._consumer)
+                return
+
+    async def commit(self, offsets: Mapping[tuple[str, int], int]) -> None:
+        """See `throughline.bus.Consumer.commit`.
+
+        Raises:
+            BusError: the consumer has no group, or Kafka did not answer in time.
+        """
+        if self._group is None:
+            raise BusError("a consumer without a group has no offsets to commit")
+        if not offsets or self._consumer is None:
+            return
+        try:
+            async with asyncio.timeout(self._timeout):
+                await self._consumer.commit({TopicPartition(*place): offset for place, offset in offsets.items()})
+        except (CommitFailedError, IllegalStateError) as error:
+            log.info("offsets not committed, the group is rebalancing", group=self._group, error=explain(error))
+        except (KafkaError, TimeoutError) as error:
+            raise self._failure("did not take the offsets", error) from error
+
+    async def lag(self) -> int:
+        """See `throughline.bus.Consumer.lag`.
+
+        Raises:
+            BusError: Kafka did not answer in time.
+        """
+        if self._consumer is None:
+            return 0
+        try:
+            async with asyncio.timeout(self._timeout):
+                partitions = self._consumer.assignment()
+                ends: dict[TopicPartition, int] = await self._consumer.end_offsets(partitions) if partitions else {}
+                return sum([max(0, end - await self._consumer.position(partition)) for partition, end in ends.items()])
+        except IllegalStateError:  # reassigned meanwhile
+            return 0
+        except (KafkaError, TimeoutError) as error:
+            raise self._failure("did not say how much there is to read", error) from error
+
+    async def stop(self) -> None:
+        """See `throughline.bus.Consumer.stop`."""
+        self._stopped.set()
+        consumer, self._consumer = self._consumer, None
+        try:
+            if consumer is not None:
+                await _stop(consumer)
+        finally:
+            if self._lock is not None:
+                self._lock.release()
+
+    def _failure(self, what: str, error: BaseException) -> BusError:
+        group = "" if self._group is None else f" for the group {self._group}"
+        return BusError(f"Kafka at {self._where}: {', '.join(self._topics)} {what}{group}: {explain(error)}")
+
+
+async def _stop(consumer: AIOKafkaConsumer) -> None:
+    try:
+        await consumer.stop()
+    except KafkaError as error:  # a failed client repeats its failure when it is closed
+        log.debug("closing a consumer", error=explain(error))
+
+
+def _record(item: ConsumerRecord[Any, Any]) -> Record:
+    return Record(item.topic, item.partition, item.offset, item.key, item.value, dict(item.headers))
