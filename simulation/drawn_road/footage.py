@@ -15,6 +15,7 @@ from simulation.drawn_road.painter import Painter, TrueBox
 from simulation.drawn_road.scenery import background
 from simulation.drawn_road.traffic import LINKS, Passage, schedule
 from simulation.drawn_road.view import RoadView
+from throughline.formats.aicity import AiCityRow, write_aicity
 from throughline.settings import (
     CameraSettings,
     EmbedderSettings,
@@ -31,7 +32,7 @@ _VERSION = 1
 """Raised when the same arguments would give another road, so that what was drawn before is not used."""
 _VIEWS = (
     RoadView("c01", 9.0, 0.4, 0.0, 24.0, 0.95, approaching=True),
-    RoadView("c02", 8.0, -7.0, 12.0, 23.0, 0.95, approaching=True, gains=(0.84, 0.88, 0.94), gamma=1.08, noise=2.2),
+    RoadView("c02", 8.5, -4.5, 7.0, 23.5, 0.95, approaching=True, gains=(0.84, 0.88, 0.94), gamma=1.08, noise=2.2),
     RoadView("c03", 9.5, 5.0, -9.0, 24.0, 1.0, approaching=False, gains=(1.1, 1.08, 1.04), gamma=0.94, noise=1.8),
 )
 _BITRATE_A_PIXEL = 3.0
@@ -85,11 +86,11 @@ def draw_road(
         return road
     folder.mkdir(parents=True, exist_ok=True)
     passages = schedule(_VIEWS, size, count / fps, np.random.default_rng([seed, 0]))
-    rows: list[str] = []
+    rows: list[AiCityRow] = []
     for index, view in enumerate(_VIEWS):
         own = [passage for passage in passages if passage.camera == index]
         rows += _film(view, own, clips[view.id], count, fps, size, np.random.default_rng([seed, 1 + index]))
-    road.truth.write_text("".join(rows))
+    write_aicity(road.truth, rows)
     road.site.write_text(dump_site(_site(fps)))  # last: it says that all is there
     return road
 
@@ -102,7 +103,7 @@ def _film(
     fps: float,
     size: tuple[int, int],
     generator: np.random.Generator,
-) -> list[str]:
+) -> list[AiCityRow]:
     painter = Painter(view, size, background(view, size, generator), generator)
     bitrate = round(_BITRATE_A_PIXEL * size[0] * size[1])
     number = int(view.id.lstrip("c"))
@@ -118,9 +119,9 @@ def _film(
     return rows
 
 
-def _row(camera: int, frame: int, true: TrueBox) -> str:
+def _row(camera: int, frame: int, true: TrueBox) -> AiCityRow:
     x1, y1, x2, y2 = true.box
-    return f"{camera} {true.vehicle} {frame} {x1:.2f} {y1:.2f} {x2 - x1:.2f} {y2 - y1:.2f} -1 -1\n"
+    return AiCityRow(camera, true.vehicle, frame, x1, y1, x2 - x1, y2 - y1)
 
 
 def _site(fps: float) -> Site:

@@ -42,12 +42,12 @@ _PAINT_ODDS = np.array((5, 4, 4, 4, 3, 2, 3, 2, 1, 2, 2, 2, 2, 2), float)
 _DECORATION = ("none", "stripe", "roof", "rack", "sunroof")
 
 KINDS: dict[str, float] = {
-    "saloon": 0.34,
-    "hatchback": 0.24,
+    "saloon": 0.36,
+    "hatchback": 0.26,
     "van": 0.16,
-    "pickup": 0.08,
-    "lorry": 0.09,
-    "bus": 0.05,
+    "pickup": 0.09,
+    "lorry": 0.06,
+    "bus": 0.03,
     "motorcycle": 0.04,
 }
 """Kinds of vehicles and their shares of the traffic."""
