@@ -24,7 +24,7 @@ def report(site: Site, recording: Recording, truth: Mapping[str, CameraTruth]) -
 
     A true passage is a vehicle that both cameras of a link show while the product was watched. It is *matched* when a confirmed
     join connects a tracklet of it at the one camera with a tracklet of it at the other; else it is *missed*. A join of tracklets
-    that show different vehicles, or something that is no vehicle, is *wrong*; joins of vehicles that passed outside the watched time are not counted.
+    that show different vehicles, or something that is no vehicle, is *wrong*; joins outside the watched time are not counted.
     """
     shown = {
         name: label(tracklet.path, truth[tracklet.camera])
@@ -60,19 +60,19 @@ def report_lines(result: Mapping[str, Any]) -> list[str]:
     """The report for a person."""
     latency, delay = result["capture_to_tracklet_seconds"], result["decision_delay_seconds"]
     lines = [f"Against the known truth, {result['seconds']:.0f} s of traffic:", ""]
-    for link in result["links"]:
-        lines.append(
-            f"  {link['link']}: {link['true_passages']} true passages, {link['matched']} matched, {link['missed']} missed "
-            f"({link['missed_not_tracked']} of them not tracked by one of the cameras), {link['wrong']} wrong"
-        )
+    lines += [
+        f"  {link['link']}: {link['true_passages']} true passages, {link['matched']} matched, {link['missed']} missed "
+        f"({link['missed_not_tracked']} of them not tracked by one of the cameras), {link['wrong']} wrong"
+        for link in result["links"]
+    ]
     dropped = sum(frames["dropped_busy"] for frames in result["frames"].values())
     analysed = sum(frames["analysed"] for frames in result["frames"].values())
     lines += [
         "",
         f"  precision {result['precision']:.3f}, recall {result['recall']:.3f}",
-        f"  capture of a frame to its record acknowledged by Kafka: p50 {latency['p50'] * 1000:.0f} ms, p99 {latency['p99'] * 1000:.0f} ms",
+        f"  from the capture of a frame to its record on Kafka: p50 {latency['p50'] * 1000:.0f} ms, p99 {latency['p99'] * 1000:.0f} ms",
         f"  first decision about a tracklet, after its first sighting: p50 {delay['p50']:.1f} s, p99 {delay['p99']:.1f} s",
-        f"  CPU: {result['cores']:.2f} cores for the product; {analysed:.0f} frames analysed, {dropped:.0f} dropped because it was busy",
+        f"  the product used {result['cores']:.2f} cores, analysed {analysed:.0f} frames and dropped {dropped:.0f} because it was busy",
     ]
     return lines
 

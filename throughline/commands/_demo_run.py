@@ -133,7 +133,7 @@ async def _observe(
 ) -> None:
     deadline = time.monotonic() + _START_SECONDS
     while readiness.waiting and time.monotonic() < deadline and not stop.is_set():
-        await asyncio.sleep(0.1)
+        await _pause(0.1, stop)
     if readiness.waiting and not stop.is_set():
         raise CommandError(f"the product did not get ready: {readiness.waiting}")
     say(f"All cameras are live. Watching for {seconds:.0f} s ...")

@@ -15,7 +15,7 @@ from streams.fleet import Fleet
 from throughline.bus import open_bus
 from throughline.bus.protocol import Bus
 from throughline.commands._attach import attached_bus
-from throughline.commands._exit import CommandError
+from throughline.commands._exit import BAD_INPUT, CommandError
 from throughline.settings import EMBEDDED, KafkaSettings, ModelsSettings, Site
 from throughline.telemetry.metrics import Metrics
 from throughline.telemetry.server import Readiness
@@ -70,7 +70,7 @@ class Product:
                     if "matcher" in self._parts
                 ]
                 streaming = [
-                    group.create_task(self._stream(site, models[site.models], buses[site.kafka], stop))
+                    group.create_task(self._stream(site, models[site.site], buses[site.kafka], stop))
                     for site in self._sites
                     if "streams" in self._parts
                 ]
@@ -83,18 +83,24 @@ class Product:
                 if matching:
                     await asyncio.wait(matching)
 
-    def _load_models(self, stack: contextlib.AsyncExitStack) -> dict[ModelsSettings, Models]:
-        loaded: dict[ModelsSettings, Models] = {}
-        for settings in {site.models: None for site in self._sites} if "streams" in self._parts else ():
-            try:
-                models = load_models(settings, self._metrics)
-            except ModelError as error:
-                raise CommandError(str(error)) from error
-            stack.callback(models.close)
-            for note in models.notes:
-                log.info(note)
-            loaded[settings] = models
-        return loaded
+    def _load_models(self, stack: contextlib.AsyncExitStack) -> dict[str, Models]:
+        """Models by site; sites that want the same share them."""
+        loaded: dict[tuple[ModelsSettings, float, float], Models] = {}
+        by_site = {}
+        for site in self._sites if "streams" in self._parts else ():
+            wanted = (site.models, site.tracking.min_confidence, site.tracking.nms_iou)
+            if wanted not in loaded:
+                settings, confidence, overlap = wanted
+                try:
+                    models = load_models(settings, self._metrics, min_confidence=confidence, nms_iou=overlap)
+                except ModelError as error:
+                    raise CommandError(str(error), BAD_INPUT) from error
+                stack.callback(models.close)
+                for note in models.notes:
+                    log.info(note)
+                loaded[wanted] = models
+            by_site[site.site] = loaded[wanted]
+        return by_site
 
     async def _open_buses(self, stack: contextlib.AsyncExitStack) -> dict[KafkaSettings, Bus]:
         buses: dict[KafkaSettings, Bus] = {}

@@ -74,9 +74,7 @@ async def _show(scene: Any, options: argparse.Namespace, cache: Path, say: Any, 
         path.write_text(text, encoding="utf-8")
         site = parse_site(text)
         configure_logging(site.telemetry)
-        say(
-            f"Match events are on Kafka at 127.0.0.1:{options.kafka_port}, topic {site.kafka.topic('matches')}; in another terminal:"
-        )
+        say(f"Match events: Kafka at 127.0.0.1:{options.kafka_port}, topic {site.kafka.topic('matches')}; or in another terminal")
         say(f"  {Path(sys.argv[0]).parent / 'throughline'} events {path}")
         say(f"Metrics: http://127.0.0.1:{options.metrics_port}/metrics. Ctrl-C ends the demo early, with its report.\n")
         say(event_heading())

@@ -2,4 +2,78 @@
 
 from __future__ import annotations
 
+import argparse
+import sys
+from pathlib import Path
+
+from throughline.commands._exit import BAD_INPUT, FAILED, CommandError
+from throughline.commands._output import print_json, print_table, say
+
 __all__ = ["add_parser"]
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Adds the command."""
+    parser = commands.add_parser("models", help="list and fetch networks")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    listing = actions.add_parser("list", help="list the catalogue, and what of it is on this machine")
+    listing.add_argument("--json", action="store_true", help="print one JSON object")
+    listing.set_defaults(run=_list)
+    pulling = actions.add_parser("pull", help="download a network into the user's cache, checked against its checksum")
+    pulling.add_argument("name", help="name in the catalogue")
+    pulling.add_argument("--from", dest="source", metavar="URL", help="another address of the same file")
+    pulling.add_argument("--sha256", help="checksum of the file, where the catalogue does not know it")
+    pulling.add_argument("--folder", type=Path, help="where to put it (default: the user's cache)")
+    pulling.add_argument("--json", action="store_true", help="print one JSON object")
+    pulling.set_defaults(run=_pull)
+
+
+def _list(options: argparse.Namespace) -> int:
+    from inference.catalogue import CATALOGUE, locate, model_folders
+
+    folders = model_folders()
+    rows = []
+    for entry in CATALOGUE:
+        path = None if entry.file is None else locate(entry, folders)
+        rows.append(
+            {
+                "name": entry.name,
+                "kind": entry.kind,
+                "here": "built in" if entry.file is None else str(path) if path else "no",
+                "licence": entry.licence,
+                "sha256": entry.sha256,
+                "source": entry.source,
+                "description": entry.description,
+            }
+        )
+    if options.json:
+        print_json({"models": rows, "folders": [str(folder) for folder in folders]})
+    else:
+        columns = ("name", "kind", "here", "licence", "description")
+        print_table(columns, [[row[column] for column in columns] for row in rows])
+    return 0
+
+
+def _pull(options: argparse.Namespace) -> int:
+    from inference.catalogue import find
+    from inference.errors import ModelError
+    from inference.pull import pull
+
+    try:
+        entry = find(options.name)
+    except ModelError as error:
+        raise CommandError(str(error), BAD_INPUT) from error
+
+    def progress(received: int, total: int | None) -> None:
+        if sys.stderr.isatty():
+            share = f" of {total / 1e6:.1f}" if total else ""
+            print(f"\r{received / 1e6:.1f}{share} MB", end="", file=sys.stderr, flush=True)
+
+    try:
+        path = pull(entry, folder=options.folder, source=options.source, sha256=options.sha256, progress=progress)
+    except ModelError as error:
+        raise CommandError(str(error), FAILED) from error
+    say(f"{entry.name}: {path}")
+    if options.json:
+        print_json({"name": entry.name, "path": str(path), "licence": entry.licence})
+    return 0

@@ -110,15 +110,21 @@ def parse_site(
 
 
 def _anchored(site: Site, folder: Path) -> Site:
+    def model(name: str) -> str:
+        return str(folder / Path(name).expanduser()) if "/" in name or name.endswith(".onnx") else name
+
     cameras = []
     for camera in site.cameras:
         changes: dict[str, Any] = {}
         if isinstance(camera.roi, Path):
             changes["roi"] = folder / camera.roi
         if camera.url is not None and "://" not in camera.url and not camera.url.startswith("webcam:"):
-            changes["url"] = str(folder / camera.url)
+            changes["url"] = str(folder / camera.url.removeprefix("file:"))
         cameras.append(camera.model_copy(update=changes))
-    return site.model_copy(update={"cameras": tuple(cameras)})
+    embedders = tuple(member.model_copy(update={"model": model(member.model)}) for member in site.models.embedders)
+    models = site.models.model_copy(update={"detector": model(site.models.detector), "embedders": embedders})
+    files = {name: folder / path for name in ("ssl_cafile", "ssl_certfile", "ssl_keyfile") if (path := getattr(site.kafka, name))}
+    return site.model_copy(update={"cameras": tuple(cameras), "models": models, "kafka": site.kafka.model_copy(update=files)})
 
 
 def site_json_schema() -> dict[str, Any]:

@@ -50,8 +50,16 @@ def test_a_site_file_is_read_with_defaults_and_variables() -> None:
 
 
 def test_paths_are_relative_to_the_site_file(tmp_path: Path) -> None:
-    (tmp_path / "a.yaml").write_text("site: a\ncameras: [{id: c1, url: clips/a.mp4, roi: c1.png}, {id: c2, url: webcam:0}]\n")
-    camera, webcam = load_site(tmp_path / "a.yaml").cameras
+    (tmp_path / "a.yaml").write_text(
+        "site: a\nmodels: {detector: nets/d.onnx, embedders: [{model: colour-histogram}, {model: /opt/e.onnx}]}\n"
+        "cameras: [{id: c1, url: clips/a.mp4, roi: c1.png}, {id: c2, url: webcam:0}]\n"
+        "kafka: {ssl_cafile: ca.pem}\n"
+    )
+    site = load_site(tmp_path / "a.yaml")
+    camera, webcam = site.cameras
+    assert site.models.detector == str(tmp_path / "nets/d.onnx")
+    assert [member.model for member in site.models.embedders] == ["colour-histogram", "/opt/e.onnx"]
+    assert site.kafka.ssl_cafile == tmp_path / "ca.pem"
     assert camera.url == str(tmp_path / "clips/a.mp4")
     assert camera.roi == tmp_path / "c1.png"
     assert webcam.url == "webcam:0"
