@@ -1,0 +1,126 @@
+"""From a frame of one camera to the records about it: detect, track, describe."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final
+
+import structlog
+
+from inference.models import Models
+from streams.media import Media
+from streams.regions import Regions
+from streams.tracker import Tracker
+from streams.tracklets import Crop, TrackletBuilder
+from throughline.messages import Progress, Tracklet
+from throughline.settings import CameraSettings, Site
+from throughline.telemetry.metrics import Metrics
+from throughline.times import Instant
+from throughline.types import FloatArray, Frame, Tracks
+
+__all__ = ["CameraAnalysis"]
+
+
+class CameraAnalysis:
+    """The way of each frame of one camera: detector, regions, tracker, tracklets, embedders.
+
+    A frame that cannot be analysed is counted and left out; the next one is tried as if it had been dropped. Tracker and
+    tracklets begin anew after `close`, and whenever the size of the picture changes.
+    """
+
+    def __init__(self, site: Site, camera: CameraSettings, models: Models, metrics: Metrics, media: Media) -> None:
+        self._site: Final = site
+        self._camera: Final = camera
+        self._models = models
+        self._metrics = metrics
+        self._media = media
+        self._log = structlog.get_logger(__name__).bind(camera=camera.id)
+        self._logged: set[tuple[str, type[Exception]]] = set()
+        self._view: _View | None = None
+        self.last: Instant | None = None
+        """Capture time of the latest frame that was analysed."""
+        self.analysed = 0
+        """Frames analysed."""
+
+    async def analyse(self, frame: Frame) -> list[Tracklet]:
+        """The records that the frame gives rise to."""
+        size = (frame.image.shape[1], frame.image.shape[0])
+        records = self.close("stream_cut") if self._view is not None and self._view.size != size else []
+        view = self._view = self._view or _View(self._site, self._camera, self._models, size)
+        try:
+            tracks = await self._track(frame, view)
+            observation = view.builder.observe(tracks, frame)
+            self.last = frame.captured
+            view.builder.embedded(observation.crops, await self._embed(observation.crops))
+            for shot in observation.best_shots:
+                self._media.keep_shot(self._camera.id, shot.path, shot.image)
+            self._media.show(frame, tracks)
+        except Exception as error:  # noqa: BLE001 - one frame, one network: nothing that may happen here ends a camera
+            self._metrics.frames_dropped.labels(self._camera.id, "failed").inc()
+            self._complain("frame not analysed", error)
+        else:
+            self.analysed += 1
+            self._metrics.frames_analysed.labels(self._camera.id).inc()
+        self._metrics.active_tracks.labels(self._camera.id).set(len(view.tracker))
+        return records if self.last != frame.captured else records + view.builder.records(frame.captured)
+
+    def progress(self) -> Progress | None:
+        """How far the camera is complete; None before the first frame."""
+        if self.last is None:
+            return None
+        if self._view is None:
+            return Progress(self._site.site, self._camera.id, self.last)
+        return self._view.builder.progress(self.last)
+
+    def close(self, reason: str) -> list[Tracklet]:
+        """Closes all tracklets: the footage is over, or cut."""
+        view, self._view = self._view, None
+        self._metrics.active_tracks.labels(self._camera.id).set(0)
+        if view is None:
+            return []
+        view.tracker.finish()
+        return view.builder.close(reason)
+
+    async def _track(self, frame: Frame, view: _View) -> Tracks:
+        detections, dropped = view.regions.keep(await self._models.detector.detect(frame))
+        tracks = view.tracker.update(detections, frame.captured)
+        self._metrics.detections.labels(self._camera.id).inc(len(detections))
+        for counts in (dropped, tracks.dropped):
+            for reason, count in counts.items():
+                self._metrics.detections_dropped.labels(self._camera.id, reason).inc(count)
+        return tracks
+
+    async def _embed(self, crops: Sequence[Crop]) -> dict[str, FloatArray]:
+        """Vectors of ``crops`` by model; a model that fails is left out, since the others still tell something."""
+        if not crops:
+            return {}
+        embedders = [embedder for embedder, _ in self._models.embedders]
+        images = [crop.image for crop in crops]
+        results = await asyncio.gather(*(embedder.embed(images) for embedder in embedders), return_exceptions=True)
+        vectors: dict[str, FloatArray] = {}
+        for embedder, result in zip(embedders, results, strict=True):
+            if isinstance(result, Exception):
+                self._complain(f"{embedder.name} failed", result)
+            elif isinstance(result, BaseException):
+                raise result
+            else:
+                vectors[embedder.name] = result
+        return vectors
+
+    def _complain(self, what: str, error: Exception) -> None:
+        """Logs each kind of error once; how often it happens is counted."""
+        if (what, type(error)) not in self._logged:
+            self._logged.add((what, type(error)))
+            self._log.error(what, exc_info=error)
+
+
+class _View:
+    """What is known about the vehicles in sight, for as long as the picture is the same."""
+
+    def __init__(self, site: Site, camera: CameraSettings, models: Models, size: tuple[int, int]) -> None:
+        self.size = size
+        self.regions = Regions(camera, size)
+        self.tracker = Tracker(site.tracking, size)
+        names = [(embedder.name, embedder.hash) for embedder, _ in models.embedders]
+        self.builder = TrackletBuilder(site.site, camera, site.tracking, names)
