@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import zlib
 from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
 
-from throughline.bus.protocol import BusError, Capabilities, Consumer, Headers, Record
+from throughline.bus.protocol import BusError, Capabilities, Consumer, Headers, Record, RecordRefusedError
+from throughline.bus.topics import LARGEST_RECORD
 from throughline.telemetry.metrics import Metrics
 
 __all__ = ["MemoryBus"]
@@ -48,6 +50,10 @@ class MemoryBus:
     async def publish(self, topic: str, key: str, value: bytes | None, headers: Headers) -> None:
         """See `throughline.bus.Bus.publish`."""
         self._check_started()
+        began = time.perf_counter()
+        if len(value or b"") > LARGEST_RECORD:
+            self._metrics.publish_failures.labels(topic, "failed").inc()
+            raise RecordRefusedError(f"a record of {len(value or b'')} bytes is too large for {topic}")
         data = key.encode(errors="surrogateescape")
         number = zlib.crc32(data) % self._partitions
         log = self._logs[topic][number]
@@ -56,6 +62,7 @@ class MemoryBus:
         news, self._news = self._news, asyncio.Event()
         news.set()
         await asyncio.sleep(0)  # whoever publishes in a loop lets the readers run, as with a network
+        self._metrics.publish_seconds.labels(topic).observe(time.perf_counter() - began)
 
     async def consumer(self, topics: Sequence[str], group: str | None, *, from_start: bool = True) -> Consumer:
         """See `throughline.bus.Bus.consumer`."""
