@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks._processes import free_port as find_free_port
 from tests.support.kafka import KafkaServer
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -29,3 +30,9 @@ def kafka_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaServ
     server.start()
     yield server
     server.stop()
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A loopback port that nobody listens on just now."""
+    return find_free_port()

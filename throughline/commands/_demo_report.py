@@ -70,9 +70,9 @@ def report_lines(result: Mapping[str, Any]) -> list[str]:
     lines += [
         "",
         f"  precision {result['precision']:.3f}, recall {result['recall']:.3f}",
-        f"  from the capture of a frame to its record on Kafka: p50 {latency['p50'] * 1000:.0f} ms, p99 {latency['p99'] * 1000:.0f} ms",
+        f"  capture of a frame to its record on Kafka: p50 {latency['p50'] * 1000:.0f} ms, p99 {latency['p99'] * 1000:.0f} ms",
         f"  first decision about a tracklet, after its first sighting: p50 {delay['p50']:.1f} s, p99 {delay['p99']:.1f} s",
-        f"  the product used {result['cores']:.2f} cores, analysed {analysed:.0f} frames and dropped {dropped:.0f} because it was busy",
+        f"  {result['cores']:.2f} cores used; {analysed:.0f} frames analysed, {dropped:.0f} dropped because the machine was busy",
     ]
     return lines
 

@@ -6,12 +6,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
+
 from evaluation.labelling import CameraTruth
+from simulation.drawn_road import draw_road
 from simulation.virtual_cameras import HIGHWAY_PAIR, VirtualCamera, cut_cameras
 from throughline.commands._clip_truth import camera_truth, track_clip
-from throughline.times import Instant
+from throughline.formats.aicity import read_aicity
+from throughline.settings import load_site
+from throughline.times import MICROSECONDS, Instant
 
-__all__ = ["HighwayPair", "Scene"]
+__all__ = ["DrawnRoad", "HighwayPair", "Scene"]
 
 
 _HIGHWAY_TILES = ((400, 150, 400, 220), (80, 300, 520, 420), (480, 300, 600, 420))
@@ -63,3 +68,37 @@ class HighwayPair:
     def truth(self, epochs: Mapping[str, Instant]) -> dict[str, CameraTruth]:
         """See `Scene.truth`."""
         return {name: camera_truth(self._tracks, camera, epochs[name]) for name, camera in self._cameras.items()}
+
+
+class DrawnRoad:
+    """Three cameras along a drawn road, for when no real footage is at hand."""
+
+    title = (
+        "DRAWN footage, since no real footage is here: three cameras along a road. The detector is `motion`\n"
+        "(background subtraction) and the embedder `colour-histogram`: neither needs weights. Truth: what was drawn."
+    )
+
+    def __init__(self, cache: Path) -> None:
+        self._road = draw_road(cache / "drawn-road")
+        site = load_site(self._road.site).model_dump(mode="json", by_alias=True, exclude_unset=True)
+        self.footage = self._road.clips
+        self.delays = dict.fromkeys(self._road.clips, 0.0)
+        self.site = {section: site[section] for section in ("models", "cameras", "links")}
+
+    def truth(self, epochs: Mapping[str, Instant]) -> dict[str, CameraTruth]:
+        """See `Scene.truth`."""
+        numbers = {camera.number: camera.id for camera in load_site(self._road.site).cameras}
+        rows = read_aicity(self._road.truth)
+        truths = {}
+        for number, camera in numbers.items():
+            mine = [row for row in rows if row.camera == number]
+            truths[camera] = CameraTruth(
+                camera,
+                epochs[camera],
+                round(self._road.seconds * MICROSECONDS),
+                np.array([round((row.frame - 1) / self._road.fps * MICROSECONDS) for row in mine], np.int64),
+                np.array([row.id for row in mine], np.int64),
+                np.array([(row.x, row.y, row.x + row.width, row.y + row.height) for row in mine], np.float32),
+                tolerance=round(0.5 / self._road.fps * MICROSECONDS),
+            )
+        return truths

@@ -29,6 +29,8 @@ def _run(options: argparse.Namespace) -> int:
     names = [site.site for site in sites]
     if repeated := sorted({name for name in names if names.count(name) > 1}):
         raise CommandError(f"two site files are called {repeated[0]}: give each site a name of its own", BAD_INPUT)
+    if options.only != ["matcher"] and not any(camera.url for site in sites for camera in site.cameras):
+        raise CommandError(f"no camera of {', '.join(names)} has a url, so there is nothing to run", BAD_INPUT)
     return asyncio.run(_serve(sites, options.only))
 
 
