@@ -72,6 +72,20 @@ def test_every_alert_has_a_test_that_fires_and_one_that_does_not(deploy: Path, a
         assert spoken <= labels, name
 
 
+def test_alerts_look_for_label_values_that_are_set(rules: list[dict[str, Any]], metrics: Metrics) -> None:
+    texts = {instrument.name: instrument.text for instrument in metrics.instruments}
+    looked_for = [
+        (name, value)
+        for rule in rules
+        for name, selector in re.findall(r"(throughline_\w+)\{([^}]*)\}", rule["expr"])
+        for choice in re.findall(r'=~?"([^"]+)"', selector)
+        for value in choice.split("|")
+    ]
+    assert len(looked_for) > 10
+    for name, value in looked_for:
+        assert f"'{value}'" in texts[name], (name, value)
+
+
 def test_every_alert_says_what_to_do_and_has_its_section(docs: Path, alerts: dict[str, dict[str, Any]]) -> None:
     page = (docs / "how-to" / "alerts.md").read_text(encoding="utf-8")
     sections = re.findall(r"^### (\w+)$", page, re.MULTILINE)

@@ -149,7 +149,12 @@ class Metrics:
         self.bus_connected = self._gauge("bus_connected", "1 while Kafka answers.")
 
     def _matcher(self) -> None:
-        self.matches = self._counter("matches", "Match events, by kind.", "site", "kind")
+        self.matches = self._counter(
+            "matches",
+            "Match events, by kind: 'provisional', 'confirmed', 'revised', 'retracted', 'new', 'watchlist'.",
+            "site",
+            "kind",
+        )
         self.match_probability = self._histogram(
             "match_probability", "Probability of joins at their first 'confirmed'.", _PROBABILITY, "site"
         )
@@ -162,7 +167,8 @@ class Metrics:
         self.candidates_rejected = self._counter("candidates_rejected", "Pairs rejected before scoring, by gate.", "site", "gate")
         self.records_skipped = self._counter(
             "matcher_records_skipped",
-            "Records without effect, by reason: 'late', 'repeated', 'unknown_camera', 'evicted'.",
+            "Records without effect, by reason: 'late' (behind the watermark), 'repeated', 'other_site', 'unknown_camera', "
+            "'unknown_tracklet' and 'contradiction' (of corrections), 'evicted' (memory limit), 'unreadable'.",
             "site",
             "reason",
         )
