@@ -63,7 +63,7 @@ class MtmcReport:
         pairs = self.pairs
         lines += [
             "",
-            f"Pairs of tracks: F1 {pairs.f1:.4f}, precision {pairs.precision:.4f}, recall {pairs.recall:.4f}. "
+            f"Pairs of tracks: F1 {pairs.f1:.4f}, precision {pairs.precision:.4f}, recall {pairs.recall:.4f}.",
             f"Vehicles: {self.true_vehicles} in the truth, {self.found_vehicles} in the result.",
         ]
         return "\n".join(lines) + "\n"

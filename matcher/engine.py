@@ -52,6 +52,16 @@ class Matcher:
         self._watchlist = WatchList(self.scorer.appearance)
         self._revisions: dict[str, set[int]] = {}
 
+    @property
+    def cameras(self) -> tuple[str, ...]:
+        """Cameras of the site."""
+        return self._topology.cameras
+
+    @property
+    def memory(self) -> float:
+        """Seconds of event time after which a record has no influence any more."""
+        return self._retention + self._site.matching.confirm_after
+
     def process(self, record: MatcherRecord) -> list[MatchEvent]:
         """Takes one record and returns the decisions that follow from it, in order.
 
@@ -96,8 +106,9 @@ class Matcher:
         if live is not None and live.revision > record.revision:
             return []
         sighting = revision.after(live)
-        events = self._provisional.arrive(sighting)
-        return events + self._watch(sighting)
+        events = self._provisional.arrive(sighting) + self._watch(sighting)
+        self._make_room()
+        return events
 
     def _watch(self, sighting: Sighting) -> list[MatchEvent]:
         name = self._resolver.name_of(sighting.id) or ""
@@ -122,16 +133,23 @@ class Matcher:
             self._forget(epoch.at)
         return events
 
-    def _forget(self, now: Instant) -> None:
-        """Drops what the final decisions have dropped, and bounds what has arrived but not been decided."""
+    def _make_room(self) -> None:
         gallery = self._provisional.neighbours.gallery
-        limit = self._site.matching.max_tracklets
-        while (oldest := gallery.oldest()) is not None:
-            if after(oldest.end, self._retention) >= now and len(gallery) <= limit:
-                break
-            self._provisional.forget(oldest.id)
-            self._watchlist.forget(oldest.id)
-            self._revisions.pop(oldest.id, None)
+        while len(gallery) > self._site.matching.max_tracklets and (oldest := gallery.oldest()) is not None:
+            self._drop(oldest.id)
+            self.statistics.skipped["evicted"] += 1
+
+    def _forget(self, now: Instant) -> None:
+        gallery = self._provisional.neighbours.gallery
+        while (oldest := gallery.oldest()) is not None and after(oldest.end, self._retention) < now:
+            self._drop(oldest.id)
+
+    def _drop(self, tracklet: str) -> None:
+        self._provisional.forget(tracklet)
+        self._resolver.forget(tracklet)
+        self._watchlist.forget(tracklet)
+        for revision in self._revisions.pop(tracklet, ()):
+            self._timeline.drop_revision(tracklet, revision)
 
     def _count(self) -> None:
         statistics = self.statistics

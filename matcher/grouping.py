@@ -25,7 +25,8 @@ class Grouping:
     what is most certain comes first. *Reassignment*: all sightings of one camera that are still open to change are taken
     out, and assigned to the vehicles that the other cameras formed, or to a vehicle of their own: one-to-one, exactly,
     camera after camera. The first joins sightings of several cameras with overlapping views into one vehicle; the second
-    corrects what the first did too early, and is the exact answer between two cameras.
+    corrects what the first did too early, and is the exact answer between two cameras. Parts of a broken track are joined
+    last.
 
     Args:
         vehicles: What is improved.
@@ -55,12 +56,22 @@ class Grouping:
         component = self._component(changed)
         by_camera = sorted(component, key=lambda sighting: (sighting.camera, sighting.order))
         blocks = [list(block) for _, block in groupby(by_camera, key=lambda sighting: sighting.camera)]
+        for block in blocks:
+            self._part(block)
         for _ in range(_ROUNDS):
-            merged = self._merge(component)
+            merged = self._merge(component, broken=False)
             moved = [self._reassign(block) for block in blocks]
             if not merged and not any(moved):
                 break
+        self._merge(component, broken=True)
         return component
+
+    def _part(self, block: Sequence[Sighting]) -> None:
+        """Takes parts of a broken track apart, so that they are judged anew after all else."""
+        for unit in self.units(block).values():
+            for sighting in unit[1:]:
+                if not self._published(sighting.id):
+                    self._vehicles.move(sighting, None)
 
     def _component(self, changed: Iterable[str]) -> list[Sighting]:
         found: dict[str, Sighting] = {}
@@ -127,13 +138,16 @@ class Grouping:
                 target = self._vehicles.of(sighting.id)
         return bool(changed)
 
-    def _merge(self, component: list[Sighting]) -> bool:
-        """Greedy, best first; a vehicle with sightings that can no longer change only takes in others."""
+    def _merge(self, component: list[Sighting], *, broken: bool) -> bool:
+        """Greedy, best first; parts of ``broken`` tracks only when asked.
+
+        A vehicle with sightings that can no longer change only takes in others.
+        """
         merged = False
         scores: dict[tuple[Vehicle, Vehicle], float] = {}
         around = {vehicle: None for sighting in component if (vehicle := self._vehicles.of(sighting.id)) is not None}
         for vehicle in around:
-            self._score_merges(vehicle, scores)
+            self._score_merges(vehicle, scores, broken)
         while scores:
             (left, right), best = max(scores.items(), key=lambda item: (item[1], -item[0][0].number, -item[0][1].number))
             if best <= 0.0:
@@ -143,7 +157,7 @@ class Grouping:
                 del scores[pair]
             self._vehicles.merge(source, target)
             merged = True
-            self._score_merges(target, scores)
+            self._score_merges(target, scores, broken)
         return merged
 
     def _direction(self, left: Vehicle, right: Vehicle) -> tuple[Vehicle, Vehicle]:
@@ -156,7 +170,7 @@ class Grouping:
         first, second = sorted((left, right), key=rank)
         return first, second
 
-    def _score_merges(self, vehicle: Vehicle, scores: dict[tuple[Vehicle, Vehicle], float]) -> None:
+    def _score_merges(self, vehicle: Vehicle, scores: dict[tuple[Vehicle, Vehicle], float], broken: bool) -> None:
         fixed = not all(self.movable(tracklet) for tracklet in vehicle.members)
         seen: set[Vehicle] = {vehicle}
         for tracklet in tuple(vehicle.members):
@@ -166,6 +180,8 @@ class Grouping:
                     continue
                 seen.add(other)
                 if fixed and not all(self.movable(member) for member in other.members):
+                    continue
+                if not broken and not vehicle.cameras.isdisjoint(other.cameras):
                     continue
                 pair = (vehicle, other) if vehicle.number < other.number else (other, vehicle)
                 if pair in scores:

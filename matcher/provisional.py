@@ -25,9 +25,8 @@ _Group: TypeAlias = Vehicle | str
 
 @dataclass(slots=True)
 class _Guess:
-    group: _Group | None
-    published: str | None
-    """Tracklet joined, in the latest event."""
+    joined: str | None
+    """The tracklet that it was said to follow."""
     count: int
 
 
@@ -63,8 +62,9 @@ class Provisional:
         self.neighbours.put(sighting)
         if former is not None and self._resolver.neighbours.gallery.get(sighting.id) is not former:
             self._scorer.forget(former)
-        if self._resolver.is_published(sighting.id) or not sighting.looks:
+        if self._resolver.is_published(sighting.id) or not self._can_be_judged(sighting):
             return []
+        self._scorer.begin()
         block = self._block(sighting)
         options = [self._options(member, block) for member in block]
         log_odds = [{group: score.log_odds for group, score in row.items()} for row in options]
@@ -81,14 +81,29 @@ class Provisional:
     def _block(self, sighting: Sighting) -> list[Sighting]:
         first, last = after(sighting.start, -self._window), after(sighting.start, self._window)
         near = self.neighbours.gallery.started(sighting.camera, first, last)
-        return [other for other in near if other.looks and not self._resolver.is_published(other.id)]
+        return [other for other in near if self._can_be_judged(other) and not self._resolver.is_published(other.id)]
+
+    def _can_be_judged(self, sighting: Sighting) -> bool:
+        """Whether it has come so far that there is evidence: a look at it, where looks count, or all there will be."""
+        return bool(sighting.looks) or not sighting.open or not self._scorer.looks_count
 
     def _group_of(self, tracklet: str) -> _Group:
-        vehicle = self._resolver.vehicles.of(tracklet)
-        if vehicle is not None:
-            return vehicle
+        """What a tracklet belongs to by now, through those that it was said to follow."""
+        passed: set[str] = set()
+        while tracklet not in passed:
+            passed.add(tracklet)
+            vehicle = self._resolver.vehicles.of(tracklet)
+            if vehicle is not None:
+                return vehicle
+            guess = self._guesses.get(tracklet)
+            if guess is None or guess.joined is None:
+                break
+            tracklet = guess.joined
+        return tracklet
+
+    def _guessed(self, tracklet: str) -> _Group | None:
         guess = self._guesses.get(tracklet)
-        return tracklet if guess is None or guess.group is None else guess.group
+        return None if guess is None or guess.joined is None else self._group_of(guess.joined)
 
     def _options(self, sighting: Sighting, block: list[Sighting]) -> dict[_Group, Score]:
         names = {member.id for member in block}
@@ -97,10 +112,10 @@ class Provisional:
             other = self.neighbours.gallery.get(tracklet)
             if other is not None and tracklet not in names:
                 members.setdefault(self._group_of(tracklet), []).append(other)
-        taken = {self._guesses[other.id].group for other in self.neighbours.together(sighting) if other.id in self._guesses}
+        taken = {self._guessed(other.id) for other in self.neighbours.together(sighting) if other.id not in names}
         result: dict[_Group, Score] = {}
         for group, near in members.items():
-            if group in taken - {None} and not any(self._guessed(name, group) for name in names):
+            if group in taken:
                 continue
             whole = {other.id: other for other in group if other.id not in names} if isinstance(group, Vehicle) else {}
             whole |= {other.id: other for other in near}
@@ -109,26 +124,20 @@ class Provisional:
                 result[group] = score
         return result
 
-    def _guessed(self, tracklet: str, group: _Group) -> bool:
-        guess = self._guesses.get(tracklet)
-        return guess is not None and guess.group == group
-
     def _say(self, sighting: Sighting, group: _Group | None, found: Posterior) -> MatchEvent | None:
-        guess = self._guesses.setdefault(sighting.id, _Guess(None, None, 0))
+        guess = self._guesses.setdefault(sighting.id, _Guess(None, 0))
+        if self._guessed(sighting.id) == group:
+            return None
         joined = None
         if found.score is not None:
             relation = explaining(found.score, sighting)
             joined = relation.earlier if relation.later is sighting else relation.later
-        same = guess.group == group and (group is not None or guess.count == 0 or guess.published is None)
-        guess.group = group
-        if same:
-            return None
+        guess.joined = None if joined is None else joined.id
         vehicle = self._name(group if group is not None else sighting.id)
         event = self._writer.write(
             "provisional", sighting, vehicle=vehicle, at=sighting.end, ordinal=guess.count, joined=joined, found=found
         )
         guess.count += 1
-        guess.published = None if joined is None else joined.id
         return event
 
     def _name(self, group: _Group) -> str:

@@ -95,6 +95,7 @@ class Resolver:
             has_gone: Whether a camera is waited for no longer, so that its open tracklets are over.
         """
         self._now = epoch.at
+        self._scorer.begin()
         changed = {sighting.id: None for revision in epoch.revisions if (sighting := self._take(revision)) is not None}
         changed |= dict.fromkeys(self._expire(has_gone))
         reasons = dict.fromkeys(changed, "evidence")
@@ -185,7 +186,7 @@ class Resolver:
             if sighting.id in waiting or self.is_published(sighting.id):
                 continue
             overdue = after(sighting.start, self._matching.confirm_after) <= self._now
-            if not overdue and sighting.open:
+            if not overdue and (sighting.open or not self._may_be_beyond_doubt(sighting)):
                 continue
             weighed = self._weigh(sighting)
             if overdue or (weighed.score is not None and weighed.margin >= self._matching.confirm_margin):
@@ -197,6 +198,11 @@ class Resolver:
             self._learn(sighting, weighed)
             events.append(self._decide(sighting, weighed))
         return events
+
+    def _may_be_beyond_doubt(self, sighting: Sighting) -> bool:
+        """Cheap bound: the margin is at most the log-odds, since a new vehicle is always an alternative."""
+        score = self._scorer.score(self._vehicle(sighting).without((sighting.id,)), (sighting,))
+        return score is not None and score.log_odds >= self._matching.confirm_margin
 
     def _weigh(self, sighting: Sighting) -> Posterior:
         vehicle = self._vehicle(sighting)
@@ -214,6 +220,7 @@ class Resolver:
 
     def _learn(self, sighting: Sighting, weighed: Posterior) -> None:
         """Joins teach in proportion to their probability, also those that were not chosen."""
+        self._scorer.prior.decided(sighting.camera, max(0.0, 1.0 - sum(weighed.shares.values())))
         for vehicle, share in weighed.shares.items():
             if share < _LEAST_LESSON:
                 continue
@@ -297,17 +304,19 @@ class Resolver:
         return decision.joined is None or decision.joined in vehicle.members or gone
 
     def _forget(self) -> None:
-        """Bounds memory: by time, and by number."""
         gallery = self.neighbours.gallery
-        while (oldest := gallery.oldest()) is not None:
-            expired = after(oldest.end, self._retention) < self._now and not oldest.open and self.is_published(oldest.id)
-            if not expired:
-                if len(gallery) <= self._matching.max_tracklets:
-                    break
-                self._statistics.skipped["evicted"] += 1
-            self.neighbours.remove(oldest.id)
-            self.vehicles.remove(oldest.id)
-            self._scorer.forget(oldest)
-            self._decisions.pop(oldest.id, None)
-            self._names_given.pop(oldest.id, None)
-            self._pinned.discard(oldest.id)
+        while (oldest := gallery.oldest()) is not None and after(oldest.end, self._retention) < self._now:
+            if oldest.open or not self.is_published(oldest.id):
+                break
+            self.forget(oldest.id)
+
+    def forget(self, tracklet: str) -> None:
+        """Drops a tracklet; unknown ids are fine."""
+        sighting = self.neighbours.gallery.get(tracklet)
+        if sighting is not None:
+            self.neighbours.remove(tracklet)
+            self.vehicles.remove(tracklet)
+            self._scorer.forget(sighting)
+        self._decisions.pop(tracklet, None)
+        self._names_given.pop(tracklet, None)
+        self._pinned.discard(tracklet)

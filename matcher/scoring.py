@@ -46,7 +46,13 @@ class Scorer:
         )
         self._terms = tuple(term for term, on in switched if on)
         self._pairs: dict[Sighting, dict[Sighting, Pair]] = {}
+        self._scores: dict[tuple[tuple[Sighting, ...], tuple[Sighting, ...]], Score | None] = {}
         self._said: dict[frozenset[str], bool] = {}
+
+    @property
+    def looks_count(self) -> bool:
+        """Whether appearance is weighed."""
+        return self.appearance in self._terms
 
     def pair(self, first: Sighting, second: Sighting) -> Pair:
         """What is known of two sightings together."""
@@ -61,6 +67,7 @@ class Scorer:
     def say(self, first: str, second: str, *, same: bool) -> None:
         """An operator's word about two tracklets; the latest counts."""
         self._said[frozenset((first, second))] = same
+        self._scores.clear()
 
     def forget(self, sighting: Sighting) -> None:
         """Drops what was kept for a sighting that is no longer looked at."""
@@ -83,10 +90,21 @@ class Scorer:
         return Comparison(lefts, rights, tuple(pairs)) if linked else None
 
     def score(self, left: Iterable[Sighting], right: Iterable[Sighting]) -> Score | None:
-        """The log-odds that both are one vehicle; None where gates reject it."""
-        comparison = self.compare(left, right)
-        if comparison is None:
-            return None
+        """The log-odds that both are one vehicle; None where gates reject it.
+
+        What was computed is kept until `begin`: within one joint decision the evidence does not change.
+        """
+        key = tuple(left), tuple(right)
+        if key not in self._scores:
+            comparison = self.compare(*key)
+            self._scores[key] = None if comparison is None else self._total(comparison)
+        return self._scores[key]
+
+    def begin(self) -> None:
+        """Starts a joint decision: what has been learned since the last one comes into force."""
+        self._scores.clear()
+
+    def _total(self, comparison: Comparison) -> Score:
         evidence = self._weigh(comparison)
         return Score(sum(part.llr for part in evidence), comparison, evidence)
 

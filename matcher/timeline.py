@@ -73,6 +73,10 @@ class Timeline:
         """A tracklet's decision falls due."""
         heapq.heappush(self._heap, (self._place(at), 2, ("", tracklet, 0)))
 
+    def drop_revision(self, tracklet: str, revision: int) -> None:
+        """Forgets a revision, given out or not."""
+        self._revisions.pop(("", tracklet, revision), None)
+
     def until(self, watermark: Instant | None) -> Iterator[Epoch]:
         """The epochs up to and including the watermark; None: all that there are."""
         while self._heap and (watermark is None or self._heap[0][0] <= watermark):
@@ -80,7 +84,8 @@ class Timeline:
             while self._heap and self._heap[0][0] == epoch.at:
                 _, what, key = heapq.heappop(self._heap)
                 if what == 0:
-                    epoch.revisions.append(self._revisions.pop(key))
+                    if (revision := self._revisions.pop(key, None)) is not None:
+                        epoch.revisions.append(revision)
                 elif what == 1:
                     if (correction := self._corrections.pop(key, None)) is not None:
                         epoch.corrections.append(correction)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import permutations
 
 from throughline.messages import Clock
 from throughline.settings import LinkDefaults, Site
@@ -67,28 +68,33 @@ class Topology:
     def __init__(self, site: Site) -> None:
         self._uncertainty = {camera.id: camera.clock.uncertainty for camera in site.cameras}
         self._links: dict[tuple[str, str], Link] = {}
-        for group in site.groups.values():
-            if group.link is not None:
-                for first in group.cameras:
-                    for second in group.cameras:
-                        if first != second:
-                            self._add(first, second, group.link)
-        listed = {(link.from_, link.to) for link in site.links}
-        for link in site.links:
-            self._add(link.from_, link.to, link)
-            if link.both_ways and (link.to, link.from_) not in listed:
-                self._add(link.to, link.from_, link)
+        self._add_groups(site)
+        self._add_listed(site)
         if site.unlisted_links != "deny":
-            log_prior = _LEARN_LOG_PRIOR if site.unlisted_links == "learn" else 0.0
-            for first in self._uncertainty:
-                for second in self._uncertainty:
-                    if first != second and (first, second) not in self._links:
-                        self._links[first, second] = Link(first, second, *_UNLISTED, log_prior=log_prior)
+            self._add_unlisted(_LEARN_LOG_PRIOR if site.unlisted_links == "learn" else 0.0)
         self._fragments = {
             camera: Link(camera, camera, *_FRAGMENT, log_prior=_FRAGMENT_LOG_PRIOR) for camera in self._uncertainty
         }
         self._incoming = self._by_camera(self._links.values(), incoming=True)
         self._outgoing = self._by_camera(self._links.values(), incoming=False)
+
+    def _add_groups(self, site: Site) -> None:
+        for group in site.groups.values():
+            if group.link is not None:
+                for first, second in permutations(group.cameras, 2):
+                    self._add(first, second, group.link)
+
+    def _add_listed(self, site: Site) -> None:
+        listed = {(link.from_, link.to) for link in site.links}
+        for link in site.links:
+            self._add(link.from_, link.to, link)
+            if link.both_ways and (link.to, link.from_) not in listed:
+                self._add(link.to, link.from_, link)
+
+    def _add_unlisted(self, log_prior: float) -> None:
+        for first, second in permutations(self._uncertainty, 2):
+            if (first, second) not in self._links:
+                self._links[first, second] = Link(first, second, *_UNLISTED, log_prior=log_prior)
 
     def _add(self, first: str, second: str, said: LinkDefaults) -> None:
         travel = said.travel

@@ -39,6 +39,11 @@ class Vehicle:
         """The member that started first."""
         return next(iter(self.members.values()))
 
+    @property
+    def cameras(self) -> set[str]:
+        """Cameras that saw it."""
+        return {sighting.camera for sighting in self.members.values()}
+
     def add(self, sighting: Sighting) -> None:
         """Adds a sighting, or replaces its former revision."""
         self.members[sighting.id] = sighting

@@ -105,7 +105,7 @@ class Calibration:
 
     @property
     def identity_share(self) -> float:
-        """r of the class's description, 0..1."""
+        """The share *r* of the class's description, 0..1."""
         return min(0.95, max(0.05, (self.same - self.different) / max(1e-6, 1.0 - self.different)))
 
     def ratio(self, similarity: float, left: int = 1, right: int = 1) -> float:

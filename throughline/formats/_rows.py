@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["FormatError", "read_rows"]
+__all__ = ["FormatError", "read_rows", "whole"]
 
 
 class FormatError(ValueError):

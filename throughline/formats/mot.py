@@ -53,7 +53,7 @@ def read_mot(path: Path) -> list[MotRow]:
             raise FormatError(f"{path}:{number}: a box must have a width and a height, found {values[4]:g} x {values[5]:g}")
         confidence = values[6] if len(values) > 6 else 1.0
         category = whole(path, number, values[7], "class") if len(values) > 7 else -1
-        rows.append(MotRow(frame, track, *values[2:6], confidence, category))
+        rows.append(MotRow(frame, track, values[2], values[3], values[4], values[5], confidence, category))
     return rows
 
 
