@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from streams.tracker.kalman import KalmanState
+from streams.tracker.kalman import POSITION, KalmanState
 from throughline.types import IntArray
 
 __all__ = ["TrackTable"]
@@ -24,6 +24,8 @@ class TrackTable:
         hits: (N,) int64, sightings so far.
         confirmed: (N,) bool.
         kalman: (N, 5, 4), see `streams.tracker.kalman`.
+        aspects: (N,) float64, width / height at the latest sighting: where a vehicle turns, or enters the picture bit by bit,
+            its proportions change faster than the filter's noise allows, and boxes of the wrong width overlap badly.
         history: (N, H, 7) float64, the first H sightings: box, score, class, capture time (whole microseconds, which
             float64 holds exactly until the year 2255). H is the number that confirms a track.
     """
@@ -34,6 +36,7 @@ class TrackTable:
     hits: IntArray
     confirmed: npt.NDArray[np.bool_]
     kalman: KalmanState
+    aspects: npt.NDArray[np.float64]
     history: npt.NDArray[np.float64]
 
     @classmethod
@@ -46,17 +49,24 @@ class TrackTable:
             hits=np.zeros(0, np.int64),
             confirmed=np.zeros(0, np.bool_),
             kalman=np.zeros((0, 5, 4)),
+            aspects=np.zeros(0),
             history=np.zeros((0, history, 7)),
         )
 
     def __len__(self) -> int:
         return len(self.ids)
 
+    def boxes(self) -> npt.NDArray[np.float64]:
+        """Predicted boxes: centre x, centre y, width, height: (N, 4)."""
+        boxes = self.kalman[:, POSITION].copy()
+        boxes[:, 2] = self.aspects * boxes[:, 3]
+        return boxes
+
     def keep(self, mask: npt.NDArray[np.bool_]) -> None:
         """Forgets the tracks where ``mask`` is false."""
         self.ids, self.started, self.seen = self.ids[mask], self.started[mask], self.seen[mask]
         self.hits, self.confirmed = self.hits[mask], self.confirmed[mask]
-        self.kalman, self.history = self.kalman[mask], self.history[mask]
+        self.kalman, self.aspects, self.history = self.kalman[mask], self.aspects[mask], self.history[mask]
 
     def append(self, ids: IntArray, captured: int, kalman: KalmanState) -> None:
         """Adds tracks that are first seen at ``captured``, without sightings as yet."""
@@ -68,4 +78,5 @@ class TrackTable:
         self.hits = np.concatenate((self.hits, np.zeros(count, np.int64)))
         self.confirmed = np.concatenate((self.confirmed, np.zeros(count, np.bool_)))
         self.kalman = np.concatenate((self.kalman, kalman))
+        self.aspects = np.concatenate((self.aspects, kalman[:, POSITION, 2]))
         self.history = np.concatenate((self.history, np.zeros((count, *self.history.shape[1:]))))

@@ -18,13 +18,13 @@ from throughline.types import Detections, EarlierSightings, FloatArray, IntArray
 
 __all__ = ["TimeNotAdvancingError", "Tracker"]
 
-_DEVIATIONS = 2.0  # boxes are widened by so many standard deviations of the predicted place
+_DEVIATIONS = 1.0  # boxes are widened by so many standard deviations of the predicted place
 _MOST_WIDENING = 1.0  # of the box's size: beyond that it would find anything
 _STANDING_SPEED = 0.15  # heights of the box a second
 _STANDING_AFTER = 1.0  # seconds after its first sighting a track's velocity can be believed to be zero
 _LEAST_VISIBLE = 0.2  # share of a lost track's predicted box inside the picture; below it the vehicle has left
-_CLOSENESS_OFFSET = 0.5  # makes IoU - separation of every pair worth looking at positive
-_LEAST_GAIN = 1e-3
+_CLOSENESS_OFFSET = 0.5  # makes IoU - separation of nearly every pair worth looking at positive
+_LEAST_GAIN = 1e-3  # of the rest
 
 
 class TimeNotAdvancingError(ValueError):
@@ -89,6 +89,7 @@ class Tracker:
 
         rows, columns = self._associate(sides(measured).astype(np.float32), scores, captured)
         self._table.kalman[rows] = kalman.update(self._table.kalman[rows], measured[columns])
+        self._table.aspects[rows] = measured[columns, 2]
         rows, columns = self._start(rows, columns, measured, scores, captured)
         earlier = self._register(rows, columns, boxes, scores, detections.classes[kept], captured)
         self._captured = captured
@@ -142,19 +143,23 @@ class Tracker:
 
     def _widening(self, captured: Instant) -> FloatArray:
         """By which share of its size each track's box is widened, (N,) float32."""
-        state = self._table.kalman
+        table = self._table
+        if self._captured is None or len(table) == 0:
+            return np.zeros(len(table), np.float32)
+        state = table.kalman
         height = state[:, kalman.POSITION, 3]
-        deviation = np.sqrt(state[:, kalman.VARIANCE, :2].mean(axis=1)) / height
-        widening: npt.NDArray[np.float64] = np.minimum(_DEVIATIONS * deviation, _MOST_WIDENING)
+        deviation = np.sqrt(state[:, kalman.VARIANCE, :2].sum(axis=1) / 2) / height
         speed = np.hypot(state[:, kalman.VELOCITY, 0], state[:, kalman.VELOCITY, 1]) / height
-        old = captured - self._table.started > _STANDING_AFTER * MICROSECONDS
-        widening[old & (speed < _STANDING_SPEED)] = 0.0  # else parked vehicles, when hidden, would catch passing ones
+        standing = (speed < _STANDING_SPEED) & (captured - table.started > _STANDING_AFTER * MICROSECONDS)
+        lost = table.seen < self._captured
+        widening: npt.NDArray[np.float64] = np.minimum(_DEVIATIONS * deviation, _MOST_WIDENING)
+        widening[standing | lost] = 0.0  # else what is parked or gone would catch what passes by
         return widening.astype(np.float32)
 
     def _associate(self, detections: FloatArray, scores: FloatArray, captured: Instant) -> tuple[IntArray, IntArray]:
         """Rows of tracks and of detections (M, 4: centre x, centre y, width, height) that belong together."""
         settings, table = self._settings, self._table
-        predicted = sides(table.kalman[:, kalman.POSITION]).astype(np.float32)
+        predicted = table.boxes().astype(np.float32)
         pairs = near_pairs(predicted, self._widening(captured), detections)
         confident = scores >= np.float32(settings.high_confidence)
         free = np.ones(len(table), np.bool_)
@@ -224,7 +229,7 @@ class Tracker:
         waited = captured - table.seen > self._settings.max_unconfirmed_lost * MICROSECONDS
         over = unseen & ~table.confirmed & waited
         if self._frame_size is not None:
-            over |= unseen & (_visible_share(table.kalman, self._frame_size) < _LEAST_VISIBLE)
+            over |= unseen & (_visible_share(table.boxes(), self._frame_size) < _LEAST_VISIBLE)
         if not over.any():
             return []
         ended = [int(id_) for id_ in table.ids[over & table.confirmed]]
@@ -233,9 +238,12 @@ class Tracker:
 
 
 def _gain(pairs: Pairs, scores: FloatArray) -> npt.NDArray[np.float64]:
-    """How good each pair is, above zero: the overlap, or how small the gap is, weighed with the score as in ByteTrack."""
-    closeness = np.maximum(pairs.iou - pairs.separation + _CLOSENESS_OFFSET, _LEAST_GAIN)
-    gain: npt.NDArray[np.float64] = closeness.astype(np.float64) * scores[pairs.detections]
+    """How good each pair is, above zero: the overlap, or how small the gap is, weighed with the score as in ByteTrack.
+
+    Squared, so that one good pair beats two poor ones that would take its track and its detection apart.
+    """
+    closeness = np.maximum(pairs.iou - pairs.separation + _CLOSENESS_OFFSET, 0).astype(np.float64)
+    gain: npt.NDArray[np.float64] = np.maximum(np.square(closeness), _LEAST_GAIN) * scores[pairs.detections]
     return gain
 
 
@@ -249,9 +257,9 @@ def _earlier(track: int, history: npt.NDArray[np.float64]) -> EarlierSightings:
     )
 
 
-def _visible_share(state: kalman.KalmanState, frame_size: tuple[int, int]) -> FloatArray:
-    """Share of each predicted box inside the picture, (N,)."""
-    boxes = corners(sides(state[:, kalman.POSITION]))
+def _visible_share(predicted: npt.NDArray[np.float64], frame_size: tuple[int, int]) -> FloatArray:
+    """Share of each box (N, 4: centre x, centre y, width, height) inside the picture, (N,)."""
+    boxes = corners(predicted)
     inside = np.clip(boxes, 0, np.array([*frame_size, *frame_size], np.float32))
     size, visible = boxes[:, 2:] - boxes[:, :2], inside[:, 2:] - inside[:, :2]
     share: FloatArray = visible.prod(axis=1) / np.maximum(size.prod(axis=1), np.float32(1e-6))

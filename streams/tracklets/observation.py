@@ -1,0 +1,54 @@
+"""What the builder asks for and hands out after one frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from throughline.types import Image
+
+__all__ = ["Crop", "Observation", "Shot"]
+
+
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """A picture of a vehicle that the embedders should look at.
+
+    Attributes:
+        track: Id of the track.
+        image: (height, width, 3) uint8, BGR; a view into the frame.
+        quality: 0..1, see `streams.tracklets.quality`.
+    """
+
+    track: int
+    image: Image
+    quality: float
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """A new best picture of a vehicle, for people.
+
+    Attributes:
+        tracklet: Id of the tracklet.
+        path: Name under which the media server serves it, below ``/shots/``; never used twice.
+        image: (height, width, 3) uint8, BGR; a copy, with a little of its surroundings.
+        quality: 0..1.
+    """
+
+    tracklet: str
+    path: str
+    image: Image
+    quality: float
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What to do with one frame.
+
+    Attributes:
+        crops: To be embedded now, vehicles without any embedding first: who can afford only some takes the first.
+        best_shots: To be kept.
+    """
+
+    crops: tuple[Crop, ...]
+    best_shots: tuple[Shot, ...]
