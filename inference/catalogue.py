@@ -165,7 +165,7 @@ def resolve(model: str, kind: ModelKind, folders: Sequence[Path] | None = None) 
     entry = find(model)
     if entry.kind != kind:
         names = ", ".join(other.name for other in CATALOGUE if other.kind == kind)
-        raise ModelError(f"the model {model} is a {entry.kind}, expected a {kind}: {names}, or the path of an ONNX file")
+        raise ModelError(f"the model {model} works as {entry.kind}, not as {kind}; use {names} or the path of an ONNX file")
     if entry.file is None:
         return Resolution(entry.name, None)
     found = locate(entry, folders)

@@ -24,7 +24,9 @@ __all__ = ["MotionDetector", "MotionModel", "MotionOptions"]
 
 _VERSION = "motion 1"
 _FOREGROUND = 255  # MOG2 marks shadows with 127
-_NEW_MODE_WEIGHT = 0.1  # MOG2 takes a colour for background when its weight reaches this
+_BACKGROUND_SHARE = 0.6
+"""A pixel's most frequent colours that together make up this share of the time are its background. OpenCV's 0.9 would take
+the colours of the vehicles that pass during the warm-up for background as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,7 @@ class MotionModel:
 
     def _forget(self) -> None:
         self._subtractor = cv2.createBackgroundSubtractorMOG2(varThreshold=self._options.deviation**2, detectShadows=True)
+        self._subtractor.setBackgroundRatio(_BACKGROUND_SHARE)
         self._subtractor.setShadowThreshold(0.6)  # a shadow leaves 60 % of the light; what is darker is a dark vehicle
         self._seen = 0
         self._changed_frames = 0
@@ -102,8 +105,8 @@ class MotionModel:
         self._latest = captured
         if self._seen < self._options.warm_up:
             return 1 / (self._seen + 1)  # the plain mean of the frames so far
-        # A colour reaches the weight of background after n frames of rate r when 1 - (1 - r)^n reaches that weight.
-        return float(1 - (1 - _NEW_MODE_WEIGHT) ** (min(elapsed, 1.0) / self._options.absorb_after))
+        # After n frames of rate r the old background has the weight (1 - r)^n; the new colour joins when that is too little.
+        return float(1 - _BACKGROUND_SHARE ** (min(elapsed, 1.0) / self._options.absorb_after))
 
     def _light_changed(self, marks: npt.NDArray[np.uint8]) -> bool:
         if np.count_nonzero(marks) < self._options.light_change * marks.size:
