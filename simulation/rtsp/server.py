@@ -79,9 +79,12 @@ class RtspServer:
             task.cancel()
         for writer in self._connections.values():
             writer.transport.abort()
-        await asyncio.gather(*self._playing, *self._connections, return_exceptions=True)
+        await asyncio.gather(*self._connections, return_exceptions=True)
         if self._server is not None:
             await self._server.wait_closed()
+        for outcome in await asyncio.gather(*self._playing, return_exceptions=True):
+            if isinstance(outcome, Exception):
+                raise outcome  # a camera that failed has been silent since
 
     def camera(self, name: str) -> RtspCamera:
         """The camera with this name, to give it faults."""
