@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simulation.drawn_road.traffic import Passage
-from simulation.drawn_road.vehicles import Shape
+from simulation.drawn_road.shapes import Shape
 from simulation.drawn_road.view import NEAR, Floats, RoadView
 from throughline.types import Image
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simulation.drawn_road.vehicles import Look, Shape, build, random_look
+from simulation.drawn_road.looks import Look, random_look
+from simulation.drawn_road.shapes import Shape, build
 from simulation.drawn_road.view import RoadView
 
 __all__ = ["LINKS", "Passage", "TravelTime", "Vehicle", "schedule"]
