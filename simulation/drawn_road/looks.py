@@ -8,6 +8,9 @@ import numpy as np
 
 __all__ = ["KINDS", "Colour", "Look", "random_look"]
 
+Colour = tuple[float, float, float]
+"""Blue, green, red, 0..255."""
+
 _PAINTS: tuple[Colour, ...] = (
     (238, 238, 236),  # white
     (190, 188, 184),  # silver

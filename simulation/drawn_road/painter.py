@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from simulation.drawn_road.traffic import Passage
 from simulation.drawn_road.shapes import Shape
+from simulation.drawn_road.traffic import Passage
 from simulation.drawn_road.view import NEAR, Floats, RoadView
 from throughline.types import Image
 
