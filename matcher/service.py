@@ -237,7 +237,7 @@ class _Exporter:
         self._delayed[event.tracklet.tracklet] = None
         if len(self._delayed) > _REMEMBERED:
             self._delayed.popitem(last=False)
-        self._metrics.decision_delay.labels(self._site).observe(seconds_between(event.tracklet.start, event.at))
+        self._metrics.decision_delay.labels(self._site, event.kind).observe(seconds_between(event.tracklet.start, event.at))
 
     def published(self, event: MatchEvent) -> None:
         """An event was sent."""

@@ -83,7 +83,7 @@ def test_alerts_look_for_label_values_that_are_set(rules: list[dict[str, Any]], 
     ]
     assert len(looked_for) > 10
     for name, value in looked_for:
-        assert f"'{value}'" in texts[name], (name, value)
+        assert f"'{value}'" in texts[re.sub("_(bucket|sum|count)$", "", name)], (name, value)
 
 
 def test_every_alert_says_what_to_do_and_has_its_section(docs: Path, alerts: dict[str, dict[str, Any]]) -> None:

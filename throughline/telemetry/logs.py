@@ -16,7 +16,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 from throughline.redaction import redact_value
 from throughline.settings.telemetry import TelemetrySettings
 
-__all__ = ["configure_logging"]
+__all__ = ["LibraryFilter", "configure_logging"]
 
 _LIBRARIES: Final = ("aiokafka", "aiohttp", "asyncio", "kafka", "libav")
 _REPEAT_SECONDS: Final = 30.0
