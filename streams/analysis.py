@@ -17,7 +17,7 @@ from throughline.messages import Progress, Tracklet
 from throughline.settings import CameraSettings, Site
 from throughline.telemetry.metrics import Metrics
 from throughline.times import Instant
-from throughline.types import FloatArray, Frame, Tracks
+from throughline.types import Frame, Tracks
 
 __all__ = ["CameraAnalysis"]
 
@@ -52,7 +52,7 @@ class CameraAnalysis:
             tracks = await self._track(frame, view)
             observation = view.builder.observe(tracks, frame)
             self.last = frame.captured
-            view.builder.embedded(observation.crops, await self._embed(observation.crops))
+            await self._embed(observation.crops, view)
             for shot in observation.best_shots:
                 self._media.keep_shot(self._camera.id, shot.path, shot.image)
             self._media.show(frame, tracks)
@@ -91,22 +91,20 @@ class CameraAnalysis:
                 self._metrics.detections_dropped.labels(self._camera.id, reason).inc(count)
         return tracks
 
-    async def _embed(self, crops: Sequence[Crop]) -> dict[str, FloatArray]:
-        """Vectors of ``crops`` by model; a model that fails is left out, since the others still tell something."""
+    async def _embed(self, crops: Sequence[Crop], view: _View) -> None:
+        """Describes ``crops`` by every model; one that fails is left out, since the others still tell something."""
         if not crops:
-            return {}
+            return
         embedders = [embedder for embedder, _ in self._models.embedders]
         images = [crop.image for crop in crops]
         results = await asyncio.gather(*(embedder.embed(images) for embedder in embedders), return_exceptions=True)
-        vectors: dict[str, FloatArray] = {}
-        for embedder, result in zip(embedders, results, strict=True):
-            if isinstance(result, Exception):
-                self._complain(f"{embedder.name} failed", result)
-            elif isinstance(result, BaseException):
-                raise result
-            else:
-                vectors[embedder.name] = result
-        return vectors
+        for embedder, vectors in zip(embedders, results, strict=True):
+            if isinstance(vectors, Exception):
+                self._complain(f"{embedder.name} failed", vectors)
+            elif isinstance(vectors, BaseException):
+                raise vectors
+            elif unusable := view.builder.embedded(crops, {embedder.name: vectors}):
+                self._metrics.inference_failures.labels(embedder.name).inc(unusable)
 
     def _complain(self, what: str, error: Exception) -> None:
         """Logs each kind of error once; how often it happens is counted."""

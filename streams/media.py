@@ -40,7 +40,7 @@ class Media:
 
         Args:
             camera: Camera id.
-            path: Where it will be found below the ``media_url``, as tracklets name it: begins with ``shots/``.
+            path: Its name below ``/shots/``.
             image: (height, width, 3), BGR.
         """
         shots = self._shots.setdefault(camera, OrderedDict())
@@ -51,7 +51,7 @@ class Media:
             self._metrics.best_shots_dropped.labels(camera).inc()
 
     def shot(self, path: str) -> bytes | None:
-        """The best shot at ``path`` as JPEG, unless it is gone."""
+        """The best shot at ``path`` below ``/shots/`` as JPEG, unless it is gone."""
         return next((shots[path] for shots in self._shots.values() if path in shots), None)
 
     def show(self, frame: Frame, tracks: Tracks) -> None:
@@ -110,7 +110,7 @@ class MediaServer:
             OSError: the port is taken.
         """
         application = web.Application()
-        application.router.add_get("/shots/{name:.+}", self._shot)
+        application.router.add_get("/shots/{path:.+}", self._shot)
         application.router.add_get("/preview/{camera}.jpg", self._preview)
         self._runner = web.AppRunner(application, access_log=None)
         await self._runner.setup()
@@ -132,7 +132,7 @@ class MediaServer:
         await self.stop()
 
     async def _shot(self, request: web.Request) -> web.Response:
-        data = self._media.shot(request.path.removeprefix("/"))
+        data = self._media.shot(request.match_info["path"])
         if data is None:
             raise web.HTTPNotFound(text="this best shot is not kept any more")
         return _picture(data, "private, max-age=3600")

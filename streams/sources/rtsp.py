@@ -27,10 +27,11 @@ class RtspSource:
         self._url = camera.url
         self._timeouts = (settings.open_timeout, settings.read_timeout)
         # analyzeduration and probesize: the session description says all that probing would find out, in seconds less.
-        # timeout: of the sockets, in microseconds; without it (beside PyAV's own) a dead server blocks for ever.
+        # timeout: of the sockets, in microseconds; it bounds each step of opening, PyAV's own bounds the reads, at twice
+        # the time it is given. Without both a dead server blocks for ever.
         self._options = {
             "rtsp_transport": camera.transport,
-            "timeout": str(round(settings.read_timeout * 1_000_000)),
+            "timeout": str(round(max(settings.open_timeout, settings.read_timeout) * 1_000_000)),
             "analyzeduration": "0",
             "probesize": "32",
             "allowed_media_types": "video",

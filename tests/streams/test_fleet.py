@@ -14,7 +14,7 @@ from streams.fleet import Fleet
 from tests.support.cameras import until, value
 from tests.support.vehicles import ColourEmbedder, RedCarDetector
 from throughline.bus.memory import MemoryBus
-from throughline.messages import Progress, Tracklet, decode_record
+from throughline.messages import MatcherRecord, Progress, Tracklet, decode_record
 from throughline.settings import Site, StreamSettings
 from throughline.telemetry.metrics import Metrics
 
@@ -44,9 +44,16 @@ def make_fleet(settings: StreamSettings, metrics: Metrics, bus: MemoryBus) -> Ma
     return make
 
 
+def records(bus: MemoryBus) -> list[MatcherRecord]:
+    return [decode_record(record.value or b"") for record in bus.log("throughline.tracklets")]
+
+
 def ends_of_stream(bus: MemoryBus) -> set[str]:
-    records = [decode_record(record.value or b"") for record in bus.log("throughline.tracklets")]
-    return {record.camera for record in records if isinstance(record, Progress) and record.end_of_stream}
+    return {record.camera for record in records(bus) if isinstance(record, Progress) and record.end_of_stream}
+
+
+def best_shots(bus: MemoryBus) -> list[str]:
+    return [record.best_shot.path for record in records(bus) if isinstance(record, Tracklet) and record.best_shot]
 
 
 async def test_it_ends_when_all_footage_is_over(clip: Path, make_fleet: MakeFleet, bus: MemoryBus) -> None:
@@ -56,8 +63,7 @@ async def test_it_ends_when_all_footage_is_over(clip: Path, make_fleet: MakeFlee
     await asyncio.wait_for(fleet.run(asyncio.Event()), 60)
     assert [*ready, fleet.ready] == [False, True]
     assert ends_of_stream(bus) == {"c01", "c02"}
-    records = [decode_record(record.value or b"") for record in bus.log("throughline.tracklets")]
-    starts = {record.start for record in records if isinstance(record, Tracklet)}
+    starts = {record.start for record in records(bus) if isinstance(record, Tracklet)}
     assert len(starts) == 1  # both recordings begin at the same instant
 
 
@@ -84,15 +90,18 @@ async def test_cameras_that_fail_stop_nobody(clip: Path, make_fleet: MakeFleet, 
     await asyncio.wait_for(running, 30)
 
 
-async def test_pictures_are_served_where_the_status_says(clip: Path, make_fleet: MakeFleet) -> None:
+async def test_pictures_are_served_where_status_and_tracklets_say(clip: Path, make_fleet: MakeFleet, bus: MemoryBus) -> None:
     fleet = make_fleet({"id": "c01", "url": str(clip), "loop": True})
     stop = asyncio.Event()
     running = asyncio.create_task(fleet.run(stop))
     await until(lambda: fleet.statuses() and fleet.statuses()[0].analysed_fps > 0)
     (status,) = fleet.statuses()
     assert status.media_url == fleet.media_url
-    async with aiohttp.ClientSession() as session, session.get(f"{status.media_url}/preview/c01.jpg") as response:
-        assert response.status == 200
-        assert (await response.read())[:2] == b"\xff\xd8"
+    await until(lambda: best_shots(bus))
+    async with aiohttp.ClientSession() as session:
+        for path in ("preview/c01.jpg", best_shots(bus)[0]):
+            async with session.get(f"{status.media_url}/{path}") as response:
+                assert response.status == 200
+                assert (await response.read())[:2] == b"\xff\xd8"
     stop.set()
     await asyncio.wait_for(running, 30)

@@ -53,8 +53,8 @@ async def get(url: str) -> tuple[int, bytes, str]:
 
 
 async def test_best_shots_are_served_as_jpeg(media: Media, server: MediaServer) -> None:
-    media.keep_shot("c01", "shots/c01/c01-1-7.jpg", grey(200))
-    status, data, kind = await get(f"{server.url}/shots/c01/c01-1-7.jpg")
+    media.keep_shot("c01", "c01-1-7.jpg", grey(200))
+    status, data, kind = await get(f"{server.url}/shots/c01-1-7.jpg")
     assert (status, kind) == (200, "image/jpeg")
     assert decoded(data) == pytest.approx(grey(200), abs=3)
 
@@ -63,12 +63,12 @@ async def test_the_oldest_shots_of_a_camera_make_room_and_are_counted(
     media: Media, metrics: Metrics, server: MediaServer
 ) -> None:
     for number in range(5):
-        media.keep_shot("c01", f"shots/c01/{number}.jpg", grey(100))
-    media.keep_shot("c02", "shots/c02/0.jpg", grey(100))
-    media.keep_shot("c01", "shots/c01/4.jpg", grey(120))  # a better one of the same vehicle takes no room
-    kept = [number for number in range(5) if (await get(f"{server.url}/shots/c01/{number}.jpg"))[0] == 200]
+        media.keep_shot("c01", f"c01-{number}.jpg", grey(100))
+    media.keep_shot("c02", "c02-0.jpg", grey(100))
+    media.keep_shot("c01", "c01-4.jpg", grey(120))  # a better one of the same vehicle takes no room
+    kept = [number for number in range(5) if (await get(f"{server.url}/shots/c01-{number}.jpg"))[0] == 200]
     assert kept == [2, 3, 4]
-    assert (await get(f"{server.url}/shots/c02/0.jpg"))[0] == 200
+    assert (await get(f"{server.url}/shots/c02-0.jpg"))[0] == 200
     assert value(metrics, "best_shots_evicted_total", camera="c01") == 2
     assert value(metrics, "best_shots_evicted_total", camera="c02") == 0
 

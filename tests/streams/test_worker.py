@@ -137,7 +137,7 @@ class TestRecording:
         (embedding,) = last.embeddings
         assert (embedding.model, embedding.hash, embedding.dimension) == ("mean-colour", "1" * 16, 3)
         assert last.best_shot is not None
-        assert bench.media.shot(last.best_shot.path) is not None
+        assert bench.media.shot(last.best_shot.path.removeprefix("shots/")) is not None
         assert bench.media.preview("c01") is not None
         for state in ("opened", "updated", "closed"):
             expected = sum(tracklet.state == state for tracklet in tracklets)
