@@ -78,9 +78,10 @@ class TrackletBuilder:
         for index, number in enumerate(tracks.ids.tolist()):
             passage = self._passages.get(number) or self._begin(number, tracks, index, clock, earlier.get(number))
             self._sight(passage, tracks, index, clock)
-        for number in tracks.ended:
-            if number in self._passages:
-                self._passages[number].ended = True
+        given_up = after(tracks.captured, -self._settings.max_lost)
+        for number, passage in self._passages.items():
+            # The tracker gives up at the same time; what it said so in may have been a frame that could not be analysed.
+            passage.ended = passage.ended or number in tracks.ended or passage.end < given_up
         self._pending = tracks.pending
         return self._pictures.choose(self._passages, tracks, frame)
 

@@ -56,7 +56,7 @@ class PictureChooser:
             may_keep = image.size > 0 and _keepable(passage, shape, tracks.captured)
             if not (may_embed or may_keep):
                 continue  # spares judging its sharpness
-            quality = shape * (0.4 + 0.6 * sharpness(image))
+            quality: float = shape * (0.4 + 0.6 * sharpness(image))
             passage.quality = max(passage.quality, quality)
             if may_embed and self._worth_embedding(passage, box, quality, tracks.captured):
                 crops.append((passage.embedded > 0, passage.asked or 0, Crop(number, image, quality)))
@@ -68,7 +68,7 @@ class PictureChooser:
         return Observation(tuple(crop for _, _, crop in crops), tuple(shots))
 
     def _embeddable(self, image: Image) -> bool:
-        return image.shape[0] >= self._settings.min_box and image.shape[1] >= _LEAST_WIDTH
+        return bool(image.shape[0] >= self._settings.min_box and image.shape[1] >= _LEAST_WIDTH)
 
     def _due(self, passage: Passage, now: Instant) -> bool:
         return passage.asked is None or now >= after(passage.asked, self._settings.embed_interval)
