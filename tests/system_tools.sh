@@ -38,8 +38,9 @@ if may_install; then
         esac
     done
     echo "tests: installing$packages (for tests against real services)"
-    # shellcheck disable=SC2086 # a list of words
-    { as_root apt-get update -qq && as_root apt-get install -y -qq --no-install-recommends $packages; } >/dev/null 2>&1
+    patience="-o Acquire::http::Timeout=20 -o Acquire::Retries=1 -o DPkg::Lock::Timeout=60" # a machine without a network
+    # shellcheck disable=SC2086 # lists of words
+    { as_root apt-get $patience update -qq && as_root apt-get $patience install -y -qq --no-install-recommends $packages; } >/dev/null 2>&1
     lacking=$(missing)
     [ -z "$lacking" ] && exit 0
 fi

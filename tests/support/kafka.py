@@ -42,6 +42,8 @@ transaction.state.log.replication.factor=1
 transaction.state.log.min.isr=1
 transaction.state.log.num.partitions=3
 group.initial.rebalance.delay.ms=0
+broker.heartbeat.interval.ms=500
+broker.session.timeout.ms=2000
 auto.create.topics.enable=true
 ssl.keystore.type=PKCS12
 ssl.keystore.location={folder}/broker.p12
@@ -132,6 +134,11 @@ class KafkaServer:
 
     def start(self) -> None:
         """Starts it and waits until it answers."""
+        self.launch()
+        self.wait_until_ready()
+
+    def launch(self) -> None:
+        """Starts it; it ends with the calling thread, at the latest."""
         with (self._folder / "broker.log").open("ab") as log:
             self._process = subprocess.Popen(
                 [*self._command("-Xmx512m"), "kafka.Kafka", str(self._properties)],
@@ -140,6 +147,9 @@ class KafkaServer:
                 stderr=log,
                 preexec_fn=_die_with_parent,
             )
+
+    def wait_until_ready(self) -> None:
+        """Returns when it answers."""
         deadline = time.monotonic() + START_SECONDS
         while True:
             try:
@@ -148,7 +158,7 @@ class KafkaServer:
                     return
             except KafkaException:
                 pass
-            if self._process.poll() is not None or time.monotonic() > deadline:
+            if self._process is None or self._process.poll() is not None or time.monotonic() > deadline:
                 self.kill()
                 raise RuntimeError(f"Kafka did not start:\n{self.log[-3000:]}")
 

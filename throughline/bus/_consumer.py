@@ -86,7 +86,7 @@ class KafkaConsumer:
                     else:  # decided now, so that "from now on" means from this call on
                         await consumer.position(partition)
         except BaseException:
-            await consumer.stop()
+            await _stop(consumer)
             raise
         return consumer
 
@@ -178,10 +178,11 @@ class KafkaConsumer:
 
 
 async def _stop(consumer: AIOKafkaConsumer) -> None:
-    try:
-        await consumer.stop()
-    except KafkaError as error:  # a failed client repeats its failure when it is closed
-        log.debug("closing a consumer", error=explain(error))
+    """Closes a client that may have failed: it then repeats its failure, or cancels its caller, before it is through."""
+    closing = asyncio.create_task(consumer.stop())
+    await asyncio.wait([closing])
+    if closing.cancelled() or closing.exception() is not None:
+        await consumer._client.close()  # noqa: SLF001 - what was left undone
 
 
 def _record(item: ConsumerRecord[Any, Any]) -> Record:

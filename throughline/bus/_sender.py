@@ -34,6 +34,7 @@ class Sender:
         self._make, self._timeout, self._where = make, timeout, where
         self._producer: AIOKafkaProducer | None = None
         self._generation = 0
+        self._limits: set[asyncio.Timeout] = set()  # of the calls under way, all of this generation
         self._starting = asyncio.Lock()
         self._order: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)  # locks are fair: first come, first served
         self._discarded: set[asyncio.Task[None]] = set()
@@ -47,37 +48,49 @@ class Sender:
             BusError: it was not acknowledged in time, or one before it was not.
         """
         generation = self._generation
+        limit = asyncio.timeout(self._timeout)
         try:
-            async with asyncio.timeout(self._timeout):
-                async with self._order[topic]:
-                    acknowledged = await self._enqueue(generation, topic, key, value, list(headers.items()))
-                await acknowledged
+            async with limit:
+                self._limits.add(limit)
+                try:
+                    async with self._order[topic]:
+                        acknowledged = await self._enqueue(generation, topic, key, value, list(headers.items()))
+                    await acknowledged
+                finally:
+                    self._limits.discard(limit)
         except TimeoutError as error:
+            if generation != self._generation:
+                raise self._after_another(topic) from error
             self._discard(generation)
             raise BusError(
                 f"Kafka at {self._where} did not acknowledge a record for {topic} within {self._timeout:g} s: is it running?"
             ) from error
         except MessageSizeTooLargeError as error:
             self._discard(generation)
-            size = len(value or b"")
             raise RecordRefusedError(
-                f"Kafka at {self._where} does not take a record of {size} bytes for {topic}: raise the topic's max.message.bytes"
+                f"Kafka at {self._where} does not take a record of {len(value or b'')} bytes for {topic}: raise the topic's "
+                "max.message.bytes"
             ) from error
         except KafkaError as error:
             self._discard(generation)
             raise BusError(f"Kafka at {self._where} did not take a record for {topic}: {explain(error)}") from error
 
+    def _after_another(self, topic: str) -> BusError:
+        return BusError(f"a record for {topic} was not sent to Kafka at {self._where}, since one before it failed")
+
     async def _enqueue(
         self, generation: int, topic: str, key: bytes, value: bytes | None, headers: list[tuple[str, bytes]]
     ) -> asyncio.Future[object]:
         while True:
-            if generation != self._generation:
-                raise BusError(f"a record for {topic} was not sent to Kafka at {self._where}, since one before it failed")
             producer = await self._started()
+            if generation != self._generation:
+                raise self._after_another(topic)
             try:
                 acknowledged: asyncio.Future[object] = await producer.send(topic, value, key, headers=headers)
             except KafkaTimeoutError:
                 continue  # its buffer is still full: the caller's own time decides
+            except MessageSizeTooLargeError as error:
+                raise RecordRefusedError(f"a record of {len(value or b'')} bytes for {topic} is too large: {error}") from error
             return acknowledged
 
     async def _started(self) -> AIOKafkaProducer:
@@ -100,6 +113,10 @@ class Sender:
         if generation != self._generation:
             return
         self._generation += 1
+        limits, self._limits = self._limits, set()
+        for limit in limits:
+            if not limit.expired():
+                limit.reschedule(0.0)  # long past: their time is up too
         producer, self._producer = self._producer, None
         if producer is not None:
             task = asyncio.create_task(_throw_away(producer))
@@ -114,15 +131,16 @@ class Sender:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._timeout):
                     await producer.flush()
-            self._discard(self._generation)
+        self._discard(self._generation)
+        async with self._starting:  # a producer that was about to start is closed by whoever started it
+            pass
         if self._discarded:
             await asyncio.wait(set(self._discarded))
 
 
 async def _throw_away(producer: AIOKafkaProducer) -> None:
-    """Closes a producer although it may have records that it cannot deliver; its own ``stop`` would wait for ever."""
-    sender = producer._sender  # noqa: SLF001 - no public way to give up
+    """Closes a producer although it may have records that it cannot deliver; its own ``stop`` would wait for them for ever."""
     with contextlib.suppress(KafkaError):
-        await sender.close()
-    producer._message_accumulator.fail_all(KafkaError("given up, since a record before it failed"))  # noqa: SLF001 - as above
-    await producer.stop()
+        await producer._sender.close()  # noqa: SLF001 - no public way to give up
+    producer._closed = True  # noqa: SLF001 - as above
+    await producer.client.close()

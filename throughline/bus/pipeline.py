@@ -141,8 +141,8 @@ class Pipeline:
             entry = self._under_way[0]
             while entry.error is not None:
                 await asyncio.wait([self._start(entry)])
-                if isinstance(entry.error, RecordRefusedError):  # now that it was alone: it is the one that is refused
-                    break
+                if isinstance(entry.error, RecordRefusedError) or not isinstance(entry.error, BusError | None):
+                    break  # now that it was alone: it is the one that is refused
                 if entry.error is not None:
                     await asyncio.sleep(_PAUSE_SECONDS)
             self._under_way.popleft()

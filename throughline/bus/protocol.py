@@ -106,7 +106,7 @@ class Bus(Protocol):
         called after it, and have not returned yet, fail too: whoever sends them again in order keeps the order.
 
         Raises:
-            RecordRefusedError: it will never be taken (too large).
+            RecordRefusedError: it will never be taken, since it is too large; it does not hold up others.
             BusError: it was not acknowledged in the time allowed; Kafka may or may not have it.
         """
         ...

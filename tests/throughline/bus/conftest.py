@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 import uuid
@@ -14,6 +15,15 @@ from tests.support.kafka import KafkaServer
 from throughline.bus import Bus, KafkaBus, MemoryBus
 from throughline.settings.kafka import EMBEDDED, KafkaSettings
 from throughline.telemetry.metrics import Metrics
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_behind(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """No task and no future of a client dies with an error that nobody has seen."""
+    yield
+    gc.collect()
+    records = [*caplog.get_records("call"), *caplog.get_records("teardown")]
+    assert [record.getMessage() for record in records if record.name == "asyncio"] == []
 
 
 @dataclass(frozen=True)
@@ -68,3 +78,12 @@ async def bus(broker: Broker) -> AsyncIterator[Bus]:
     await bus.start()
     yield bus
     await bus.stop()
+
+
+@pytest.fixture(scope="module")
+def mortal_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaServer]:
+    """A real Kafka that tests may kill and hang, if they bring it back."""
+    server = KafkaServer(tmp_path_factory.mktemp("mortal-kafka"))
+    server.start()
+    yield server
+    server.stop()

@@ -1,0 +1,237 @@
+"""What only a real Kafka can show: topics and their settings, security, transactions, refusals."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._config import ConfigResource
+from pydantic import SecretStr
+
+from tests.support.bus import DEADLINE, group, next_offsets, read_count, until
+from tests.support.kafka import PASSWORD, USER, KafkaServer
+from throughline.bus import STATE, TOPICS, TRACKLETS, BusError, KafkaBus
+from throughline.settings.kafka import EMBEDDED, KafkaSettings
+from throughline.telemetry.metrics import Metrics
+
+pytestmark = pytest.mark.kafka
+
+
+def settings_for(server: KafkaServer, **changes: Any) -> KafkaSettings:
+    return KafkaSettings(
+        **{"bootstrap_servers": server.bootstrap_servers, "prefix": f"t{uuid.uuid4().hex}", "request_timeout": 20, **changes}
+    )
+
+
+def secure(server: KafkaServer, **changes: Any) -> KafkaSettings:
+    return settings_for(
+        server,
+        **{
+            "bootstrap_servers": server.secure_servers,
+            "security_protocol": "SASL_SSL",
+            "sasl_mechanism": "PLAIN",
+            "sasl_username": USER,
+            "sasl_password": SecretStr(PASSWORD),
+            "ssl_cafile": server.certificate,
+            **changes,
+        },
+    )
+
+
+async def error_of_start(settings: KafkaSettings) -> str:
+    bus = KafkaBus(settings, Metrics())
+    with pytest.raises(BusError) as caught:
+        await bus.start()
+    await bus.stop()
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+async def test_start_creates_what_is_missing_and_leaves_alone_what_is_there(kafka_server: KafkaServer) -> None:
+    settings = settings_for(kafka_server, partitions=3)
+    buses = [KafkaBus(settings, Metrics()) for _ in range(3)]
+    await asyncio.gather(*(bus.start() for bus in buses))  # at once: all but one find that another was faster
+    other = KafkaBus(settings.model_copy(update={"partitions": 5}), Metrics())
+    await other.start()
+    for bus in (*buses, other):
+        await bus.stop()
+
+    admin = AdminClient({"bootstrap.servers": kafka_server.bootstrap_servers})
+    topics = admin.list_topics(timeout=DEADLINE).topics
+    policies = {}
+    for name in TOPICS:
+        topic = settings.topic(name)
+        assert len(topics[topic].partitions) == 3
+        resource = ConfigResource(ConfigResource.Type.TOPIC, topic)
+        policies[name] = admin.describe_configs([resource])[resource].result(DEADLINE)["cleanup.policy"].value
+    assert policies == {
+        "tracklets": "delete",
+        "matches": "delete",
+        "state": "compact",
+        "cameras": "compact",
+        "dead-letters": "delete",
+    }
+
+
+async def test_a_topic_that_cannot_be_created_is_named(kafka_server: KafkaServer) -> None:
+    settings = settings_for(kafka_server, replication=2)
+    text = await error_of_start(settings)
+    assert settings.topic(TRACKLETS) in text
+    assert "kafka.replication" in text
+
+
+async def test_a_server_that_is_not_there_is_named_with_the_reason() -> None:
+    text = await error_of_start(KafkaSettings(bootstrap_servers="127.0.0.1:9,127.0.0.1:1", request_timeout=5))
+    assert "127.0.0.1:9: connection refused" in text
+    assert "127.0.0.1:1: connection refused" in text
+    assert "kafka.bootstrap_servers" in text
+
+
+async def test_one_server_of_the_list_is_enough(kafka_server: KafkaServer) -> None:
+    settings = settings_for(kafka_server, bootstrap_servers=f"127.0.0.1:9,{kafka_server.bootstrap_servers}")
+    bus = KafkaBus(settings, Metrics())
+    await bus.start()
+    await bus.publish(settings.topic(TRACKLETS), "k", b"v", {})
+    await bus.stop()
+
+
+def test_without_an_embedded_broker_the_way_to_get_one_is_named() -> None:
+    with pytest.raises(BusError, match="open_bus"):
+        KafkaBus(KafkaSettings(bootstrap_servers=EMBEDDED), Metrics())
+
+
+@pytest.mark.parametrize("mechanism", ["PLAIN", "SCRAM-SHA-512"])
+async def test_tls_with_a_password(kafka_server: KafkaServer, mechanism: str) -> None:
+    settings = secure(kafka_server, sasl_mechanism=mechanism)
+    bus = KafkaBus(settings, Metrics())
+    await bus.start()
+    try:
+        await bus.publish(settings.topic(TRACKLETS), "k", b"secret", {})
+        (record,) = await read_count(await bus.consumer([settings.topic(TRACKLETS)], group()), 1)
+        assert record.value == b"secret"
+    finally:
+        await bus.stop()
+
+
+async def test_a_wrong_password_is_called_that(kafka_server: KafkaServer) -> None:
+    text = await error_of_start(secure(kafka_server, sasl_password=SecretStr("guessed")))
+    assert "authentication" in text.lower()
+    assert "guessed" not in text
+
+
+async def test_a_certificate_that_is_not_trusted_is_called_that(kafka_server: KafkaServer) -> None:
+    assert "certificate verify failed" in await error_of_start(secure(kafka_server, ssl_cafile=None))
+
+
+async def test_a_certificate_that_cannot_be_read_is_named(kafka_server: KafkaServer, tmp_path: Path) -> None:
+    missing = tmp_path / "missing.pem"
+    assert f"kafka.ssl_cafile = {missing}" in await error_of_start(secure(kafka_server, ssl_cafile=missing))
+
+
+async def test_the_wrong_kind_of_security_is_suspected(kafka_server: KafkaServer) -> None:
+    text = await error_of_start(settings_for(kafka_server, bootstrap_servers=kafka_server.secure_servers, request_timeout=5))
+    assert "kafka.security_protocol (PLAINTEXT)" in text
+
+
+async def test_only_committed_records_are_read_and_nothing_lags_behind_them(kafka_server: KafkaServer) -> None:
+    settings = settings_for(kafka_server)
+    topic = settings.topic(TRACKLETS)
+    bus = KafkaBus(settings, Metrics())
+    await bus.start()
+    consumer = await bus.consumer([topic], group())
+    try:
+        async with AIOKafkaProducer(
+            bootstrap_servers=kafka_server.bootstrap_servers, transactional_id=uuid.uuid4().hex
+        ) as producer:
+            await producer.begin_transaction()
+            await producer.send_and_wait(topic, b"aborted")
+            await producer.abort_transaction()
+            async with producer.transaction():
+                await producer.send_and_wait(topic, b"committed")
+        (record,) = await read_count(consumer, 1)
+        assert record.value == b"committed"
+        async with asyncio.timeout(DEADLINE):
+            async for batch in consumer.records():
+                assert not batch
+                if await consumer.lag() == 0:  # the markers of both transactions are behind us
+                    break
+    finally:
+        await bus.stop()
+
+
+async def test_a_large_snapshot_fits_the_state_topic(kafka_server: KafkaServer) -> None:
+    settings = settings_for(kafka_server, compression="zstd")
+    bus = KafkaBus(settings, Metrics())
+    await bus.start()
+    try:
+        snapshot = b"".join(uuid.uuid4().bytes for _ in range(6_000_000 // 16))  # does not compress
+        await bus.publish(settings.topic(STATE), "harbour", snapshot, {})
+        (record,) = await read_count(await bus.consumer([settings.topic(STATE)], None), 1)
+        assert record.value == snapshot
+    finally:
+        await bus.stop()
+
+
+async def test_a_record_that_the_topic_refuses_does_not_spoil_those_after_it(kafka_server: KafkaServer) -> None:
+    settings = settings_for(kafka_server)
+    topic = f"{settings.prefix}.made-elsewhere"  # by the broker's own defaults: about one megabyte a record
+    bus = KafkaBus(settings, Metrics())
+    await bus.start()
+    try:
+        await bus.publish(topic, "k", b"1", {})
+        with pytest.raises(BusError, match=r"max\.message\.bytes"):
+            await bus.publish(topic, "k", bytes(2_000_000), {})
+        await bus.publish(topic, "k", b"2", {})
+        assert [record.value for record in await read_count(await bus.consumer([topic], None), 2)] == [b"1", b"2"]
+    finally:
+        await bus.stop()
+
+
+@pytest.mark.parametrize("in_group", [True, False])
+async def test_a_reader_whose_client_fails_connects_anew_and_goes_on(
+    kafka_server: KafkaServer, monkeypatch: pytest.MonkeyPatch, in_group: bool
+) -> None:
+    settings = settings_for(kafka_server)
+    topic = settings.topic(TRACKLETS)
+    bus = KafkaBus(settings, Metrics())
+    await bus.start()
+    try:
+        consumer = await bus.consumer([topic], group() if in_group else None)
+        await bus.publish(topic, "k", b"1", {})
+        records = await read_count(consumer, 1)
+        if in_group:
+            await consumer.commit(next_offsets(records))
+
+        async def fail(*_: object, **__: object) -> None:
+            raise KafkaError("the client's own task has died")
+
+        broken = consumer._consumer  # type: ignore[attr-defined]  # only from inside can it be broken
+        monkeypatch.setattr(broken, "getmany", fail)
+        await bus.publish(topic, "k", b"2", {})
+        assert [record.value for record in await read_count(consumer, 1)] == [b"2"]
+    finally:
+        await bus.stop()
+
+
+async def test_whoever_gives_up_waiting_does_not_disturb_others(kafka_server: KafkaServer) -> None:
+    settings = settings_for(kafka_server)
+    topic = settings.topic(TRACKLETS)
+    bus = KafkaBus(settings, Metrics())
+    await bus.start()
+    try:
+        impatient = asyncio.create_task(bus.publish(topic, "k", b"impatient", {}))
+        patient = asyncio.create_task(bus.publish(topic, "k", b"patient", {}))
+        await asyncio.sleep(0)
+        impatient.cancel()
+        await patient
+        await until(impatient.done)
+        records = await read_count(await bus.consumer([topic], None), 1)
+        assert records[-1].value == b"patient"
+    finally:
+        await bus.stop()
