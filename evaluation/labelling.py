@@ -82,7 +82,8 @@ def label(path: Sequence[PathPoint], truth: CameraTruth, *, least_overlap: float
         least_overlap: Least intersection over union for a point to count.
 
     Returns:
-        None when fewer than half of the points lie on the vehicle found most often: a ghost, or a mixture.
+        The one found most often; None when fewer than half of the points on vehicles lie on it (a mixture), or fewer than a
+        third of all (a ghost).
     """
     votes: Counter[Vehicle] = Counter()
     for point in path:
@@ -96,7 +97,7 @@ def label(path: Sequence[PathPoint], truth: CameraTruth, *, least_overlap: float
     if not votes:
         return None
     vehicle, count = min(votes.items(), key=lambda item: (-item[1], item[0]))
-    return vehicle if 2 * count >= len(path) else None
+    return vehicle if 2 * count >= votes.total() and 3 * count >= len(path) else None
 
 
 def passages(

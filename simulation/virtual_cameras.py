@@ -21,11 +21,14 @@ import numpy.typing as npt
 from simulation._writer import H264Writer
 from throughline.types import FloatArray, Image
 
-__all__ = ["HIGHWAY_PAIR", "ClipTime", "View", "VirtualCamera", "cut_cameras"]
+__all__ = ["EMPTY", "HIGHWAY_PAIR", "ClipTime", "View", "VirtualCamera", "cut_cameras"]
 
-_VERSION = 1
+_VERSION = 2
 """Raised when the same view would give other pixels, so that what was made before is not used."""
 _NOISE_FIELDS = 4
+_MEDIAN_OF = 45
+EMPTY = -1
+"""Number of the clip's frame, where none is shown but the empty road."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,8 @@ class View:
         fps: Frames a second; for each frame the clip's nearest picture is taken.
         delay: Seconds after time zero at which the camera's footage is to start when it is served.
         least_seconds: The clip is repeated until it lasts this long.
+        pause: Seconds of empty road (the clip's median picture) after the clip, so that when the footage is looped no vehicle
+            seems to jump: those cut off by the end are gone before others appear.
     """
 
     id: str
@@ -59,12 +64,13 @@ class View:
     fps: float = 10.0
     delay: float = 0.0
     least_seconds: float = 0.0
+    pause: float = 0.0
 
 
 HIGHWAY_PAIR = (
     # Measured on highway.mp4 (1280x720, 15 s, traffic comes towards the camera on four lanes). Upstream, every vehicle is in view
     # for 3 s or more and ends 30 to 65 pixels wide in a 416-pixel detector's input; further up they hide each other.
-    View("c01", (432, 196, 320, 132), (640, 264), bitrate=1_500_000),
+    View("c01", (432, 196, 320, 132), (640, 264), bitrate=1_500_000, pause=7.0),
     # Downstream, all four lanes fit, each vehicle is in view for 1.5 to 2 s and 28 to 95 pixels wide at 416. The 32 rows between
     # are seen by nobody: half a second of driving, so with the delay vehicles take 4 to 5 s from one view to the other.
     View(
@@ -78,6 +84,7 @@ HIGHWAY_PAIR = (
         noise=3.0,
         bitrate=700_000,
         delay=4.0,
+        pause=7.0,
     ),
 )
 """An upstream and a downstream camera on the road of highway.mp4; the second is darker, softer and noisier, and 4 s late."""
@@ -104,7 +111,8 @@ class VirtualCamera:
         view: What it sees.
         path: Its footage.
         crop: Left, top, width and height in the clip, pixels.
-        sources: For each of its frames the repetition, the number and the presentation time of the clip's frame it shows.
+        sources: For each of its frames the repetition, the number and the presentation time of the clip's frame it shows;
+            in the pause the number is `EMPTY`.
     """
 
     view: View
@@ -200,6 +208,8 @@ def _sources(times: list[float], duration: float, view: View) -> Iterator[tuple[
         repetition, within = divmod(frame / view.fps, duration)
         index = bisect.bisect_right(middles, within)
         yield int(repetition), index, times[index]
+    for _ in range(round(view.pause * view.fps)):
+        yield repetitions - 1, EMPTY, times[-1]
 
 
 def _render(clip: Path, ticks: Sequence[int], cameras: Sequence[VirtualCamera]) -> None:
@@ -214,6 +224,10 @@ def _render(clip: Path, ticks: Sequence[int], cameras: Sequence[VirtualCamera]) 
             for tick, image in _decoded(clip):
                 for look in looks:
                     look.show(repetition, numbers[tick], image)
+        if any(camera.view.pause for camera in cameras):
+            empty = _empty_road(clip, len(ticks))
+            for look, camera in zip(looks, cameras, strict=True):
+                look.show(camera.repetitions - 1, EMPTY, empty)
         for look in looks:
             look.finish(clip)
 
@@ -224,6 +238,13 @@ def _decoded(clip: Path) -> Iterator[tuple[int, Image]]:
         for frame in container.decode(video=0):
             if frame.pts is not None:
                 yield frame.pts, frame.to_ndarray(format="bgr24").astype(np.uint8, copy=False)
+
+
+def _empty_road(clip: Path, frames: int) -> Image:
+    """The median picture of the clip: what stands still."""
+    some = itertools.islice(_decoded(clip), 0, None, max(1, frames // _MEDIAN_OF))
+    median: Image = np.median(np.stack([image for _, image in some]), axis=0).astype(np.uint8)
+    return median
 
 
 class _Look:

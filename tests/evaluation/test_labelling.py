@@ -35,6 +35,9 @@ def test_ghosts_and_mixtures_have_no_label() -> None:
     mixture = path(100, 0, 1)[:2] + path(200, SECOND, 1)[:2] + path(300, 2 * SECOND, 1)[:2]
     assert label(mixture, camera) is None
     assert label([], camera) is None
+    late = path(500, 0, 2) + path(100, 2 * SECOND, 1)
+    assert label(late, camera) == (0, 1)
+    assert label(path(500, 0, 3) + path(100, 2 * SECOND, 1), camera) is None
 
 
 def test_passages_are_vehicles_seen_whole_by_both_cameras_in_the_time_looked_at() -> None:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pytest
 
 from simulation.rtsp import Footage
-from simulation.virtual_cameras import HIGHWAY_PAIR, View, cut_cameras
+from simulation.virtual_cameras import EMPTY, HIGHWAY_PAIR, View, cut_cameras
 from tests.support.clips import coded_picture, read_code, write_clip
 from throughline.types import Image
 
@@ -148,9 +148,20 @@ def test_wrong_views_are_refused(counted: Path, tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def test_a_pause_shows_the_road_without_what_moves(counted: Path, tmp_path: Path) -> None:
+    (camera,) = cut_cameras(counted, [View("c01", None, (160, 96), fps=10, bitrate=4_000_000, pause=1.5)], tmp_path)
+    numbers = [number for _, number, _ in camera.sources]
+    assert numbers[-15:] == [EMPTY] * 15
+    assert EMPTY not in numbers[:-15]
+    with av.open(counted) as container:
+        median = np.median([frame.to_ndarray(format="bgr24") for frame in container.decode(video=0)], axis=0)
+    for picture in pictures(camera.path)[-15:]:
+        assert np.abs(picture - median).mean() < 6
+
+
 @pytest.mark.shared_data
 def test_the_highway_pair_fits_its_clip(shared_data: Path, tmp_path: Path) -> None:
     upstream, downstream = cut_cameras(shared_data / "clips" / "highway.mp4", HIGHWAY_PAIR, tmp_path)
-    assert len(pictures(upstream.path)) == len(pictures(downstream.path)) == len(upstream.sources) == 150
+    assert len(pictures(upstream.path)) == len(pictures(downstream.path)) == len(upstream.sources) == 220
     assert upstream.crop[1] + upstream.crop[3] < downstream.crop[1], "the views overlap"
     assert downstream.view.delay == 4.0
