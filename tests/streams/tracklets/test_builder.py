@@ -1,0 +1,385 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+from streams.tracker import Tracker
+from streams.tracklets import Crop, Observation, Shot, TrackletBuilder
+from tests.support.tracking import detections
+from throughline.messages import Progress, Tracklet, decode_record, encode_record
+from throughline.settings import CameraSettings, ClockSettings, GroundSettings, TrackingSettings
+from throughline.times import Instant, to_instant
+from throughline.types import ClockSource, Detections, FloatArray, Frame, Image
+
+START: Instant = 1_700_000_000_000_000
+SIZE = (640, 480)
+MODELS = (("one", "1" * 16), ("two", "2" * 16))
+ZONES = {"west": ((0.0, 0.0), (120.0, 0.0), (120.0, 479.0), (0.0, 479.0))}
+
+
+def _picture() -> Image:
+    return np.random.default_rng(0).integers(0, 255, (SIZE[1], SIZE[0], 3), dtype=np.uint8)
+
+
+PICTURE = _picture()
+
+
+def _unit(seed: int, dimension: int = 16) -> FloatArray:
+    vector = np.random.default_rng(seed).normal(size=dimension).astype(np.float32)
+    unit: FloatArray = vector / np.linalg.norm(vector)
+    return unit
+
+
+@dataclass
+class Rig:
+    """A tracker and a builder on one camera, fed frame by frame."""
+
+    camera: CameraSettings = field(default_factory=lambda: CameraSettings(id="c1"))
+    settings: TrackingSettings = field(default_factory=TrackingSettings)
+    models: Sequence[tuple[str, str]] = MODELS
+    embeds: bool = True
+    fps: float = 10
+    image: Image = field(default_factory=lambda: PICTURE)
+    clock: ClockSource = ClockSource.RTCP
+    uncertainty: float = 0.03
+
+    def __post_init__(self) -> None:
+        self.tracker = Tracker(self.settings, SIZE)
+        self.builder = TrackletBuilder("harbour", self.camera, self.settings, self.models)
+        self.number = 0
+        self.crops: list[Crop] = []
+        self.records: list[Tracklet] = []
+
+    @property
+    def now(self) -> Instant:
+        return START + to_instant(self.number / self.fps)
+
+    def step(self, seen: Detections, *, failing: bool = False) -> tuple[list[Tracklet], Observation | None]:
+        frame = Frame("c1", self.number, self.now, self.clock, self.uncertainty, self.image)
+        tracks = self.tracker.update(seen, self.now)
+        observation = None
+        if not failing:
+            observation = self.builder.observe(tracks, frame)
+            self.crops += observation.crops
+            if self.embeds and observation.crops:
+                rows = np.stack([_unit(crop.track) for crop in observation.crops])
+                self.builder.embedded(observation.crops, {name: rows for name, _ in self.models})
+        records = self.builder.records(self.now)
+        self.records += records
+        self.number += 1
+        return records, observation
+
+    def drive(
+        self, seconds: float, x: float = 100, speed: float = 100, box: tuple[float, float] = (120, 80), **how: object
+    ) -> float:
+        """A vehicle goes right; its left edge is returned."""
+        for _ in range(round(seconds * self.fps)):
+            left = x
+            self.step(detections([[left, 200, left + box[0], 200 + box[1]]], **how))
+            x += speed / self.fps
+        return x
+
+    def nothing(self, seconds: float) -> None:
+        for _ in range(round(seconds * self.fps)):
+            self.step(Detections.empty())
+
+
+def test_a_passage_is_opened_updated_and_closed() -> None:
+    rig = Rig()
+    rig.drive(3.5)
+    rig.nothing(2.5)
+    assert [(record.state, record.revision) for record in rig.records] == [
+        ("opened", 0),
+        ("updated", 1),
+        ("updated", 2),
+        ("updated", 3),
+        ("updated", 4),  # what was seen last, when the interval is over
+        ("closed", 5),
+    ]
+    opened, closed = rig.records[0], rig.records[-1]
+    assert {record.tracklet for record in rig.records} == {f"c1-{START}-1"}
+    assert (opened.site, opened.camera) == ("harbour", "c1")
+    assert opened.start == START, "its first sighting, not its confirmation"
+    assert opened.end == START + to_instant(0.2)
+    assert opened.sightings == 3
+    assert (closed.start, closed.end) == (START, START + to_instant(3.4))
+    assert closed.sightings == 35
+    assert closed.close_reason == "lost"
+    assert [record.close_reason for record in rig.records[:-1]] == [None] * 5
+    assert len(rig.builder) == 0
+
+
+def test_updates_carry_what_is_new_and_the_last_record_everything() -> None:
+    rig = Rig()
+    rig.drive(3.5)
+    rig.nothing(2.5)
+    *before, closed = rig.records
+    parts = [point for record in before for point in record.path]
+    assert len({point.at for point in parts}) == len(parts)
+    assert set(parts) <= set(closed.path)
+    assert closed.path[0].at == closed.start
+    assert closed.path[-1].at == closed.end
+    assert [point.at for point in closed.path] == sorted(point.at for point in closed.path)
+    assert rig.records[0].embeddings
+    assert [embedding.model for embedding in closed.embeddings] == ["one", "two"]
+    assert [embedding.hash for embedding in closed.embeddings] == ["1" * 16, "2" * 16]
+    np.testing.assert_allclose(closed.embeddings[0].vector(), _unit(1), atol=2e-3)
+
+
+def test_records_survive_the_way_through_kafka() -> None:
+    rig = Rig(
+        camera=CameraSettings(id="c1", zones=ZONES, ground=GroundSettings(homography=((0.1, 0, 0), (0, 0.1, 0), (0, 0, 1))))
+    )
+    rig.drive(2.0)
+    rig.nothing(2.5)
+    for record in rig.records:
+        assert decode_record(encode_record(record)) == record
+    assert rig.records[0].path[0].ground is not None
+
+
+def test_nothing_new_makes_no_update() -> None:
+    rig = Rig()
+    rig.drive(1.5)
+    count = len(rig.records)
+    rig.nothing(1.8)
+    assert [record.state for record in rig.records[count:]] == ["updated"], "what was seen since the last one, once"
+
+
+def test_updates_keep_their_distance() -> None:
+    rig = Rig()
+    rig.drive(5, speed=60)
+    times = [record.end for record in rig.records]
+    assert min(np.diff(times)) >= to_instant(1.0)
+
+
+def test_a_vehicle_opens_with_its_first_embedding() -> None:
+    rig = Rig()
+    rig.drive(0.2)
+    assert not rig.records
+    rig.drive(0.1, x=120)
+    assert [record.state for record in rig.records] == ["opened"]
+    assert rig.records[0].embeddings
+
+
+def test_one_too_small_to_embed_opens_within_half_a_second_and_is_embedded_later() -> None:
+    rig = Rig()
+    x = rig.drive(1.0, box=(20, 12), speed=20)
+    assert [record.state for record in rig.records] == ["opened"]
+    assert rig.records[0].embeddings == ()
+    assert rig.records[0].end <= START + to_instant(0.75)
+    assert rig.crops == []
+    for growth in range(12):  # it comes nearer
+        rig.step(detections([[x, 200, x + 20 + 4 * growth, 212 + 3 * growth]]))
+    rig.nothing(2.5)
+    assert rig.records[-1].state == "closed"
+    assert rig.records[-1].embeddings
+
+
+def test_a_failing_embedder_does_not_hold_vehicles_back() -> None:
+    rig = Rig(embeds=False)
+    rig.drive(1.0)
+    assert [record.state for record in rig.records] == ["opened"]
+    assert len(rig.crops) == 2, "asked again after the interval"
+
+
+def test_without_embedders_a_vehicle_opens_at_once() -> None:
+    rig = Rig(models=())
+    rig.drive(0.3)
+    assert [(record.state, record.embeddings) for record in rig.records] == [("opened", ())]
+    assert rig.crops == []
+
+
+def test_embeddings_are_few_and_spaced() -> None:
+    rig = Rig(settings=TrackingSettings(max_embeddings=4))
+    rig.drive(10, x=10, speed=45)
+    assert len(rig.crops) == 4
+    standing = Rig()
+    standing.drive(10, speed=0)
+    assert len(standing.crops) == 1, "the same view again is worth nothing"
+    moving = Rig()
+    moving.drive(4, x=10, speed=110)
+    assert 3 <= len(moving.crops) <= 10
+
+
+def test_beyond_the_limit_only_a_much_better_view_is_embedded() -> None:
+    rig = Rig(settings=TrackingSettings(max_embeddings=2))
+    x = rig.drive(4, x=10, speed=50, box=(40, 30))
+    assert len(rig.crops) == 2
+    for growth in range(20):
+        rig.step(detections([[x, 200 - 4 * growth, x + 40 + 8 * growth, 230]]))
+    assert len(rig.crops) > 2
+    assert rig.crops[-1].quality >= 1.5 * rig.crops[1].quality
+
+
+def test_new_vehicles_come_first() -> None:
+    rig = Rig()
+    known = [100.0, 50, 220, 130]
+    for number in range(10):
+        boxes = [[value + 20 * number if index % 2 == 0 else value for index, value in enumerate(known)]]
+        if number >= 4:
+            boxes.append([100.0 + 20 * (number - 4), 300, 220 + 20 * (number - 4), 380])
+        _, observation = rig.step(detections(boxes))
+        assert observation is not None
+        if len(observation.crops) == 2:
+            assert [crop.track for crop in observation.crops] == [2, 1]
+            return
+    pytest.fail("the two were never embedded together")
+
+
+def test_crops_show_the_vehicle() -> None:
+    rig = Rig()
+    for _ in range(3):
+        _, observation = rig.step(detections([[100, 200, 220, 280]]))
+    assert observation is not None
+    (crop,), (shot,) = observation.crops, observation.best_shots
+    np.testing.assert_array_equal(crop.image, PICTURE[200:280, 100:220])
+    assert crop.image.base is not None, "a view: crops live no longer than their frame"
+    assert shot.image.base is None, "a copy: best shots do"
+    assert shot.image.shape[0] > 80
+    assert shot.image.shape[1] > 120
+
+
+def test_best_shots_get_better_and_have_names_of_their_own() -> None:
+    rig = Rig()
+    shots: list[Shot] = []
+    for growth in range(40):
+        _, observation = rig.step(detections([[100, 300 - 5 * growth, 140 + 7 * growth, 340]]))
+        assert observation is not None
+        shots += observation.best_shots
+    assert len(shots) >= 3
+    assert len({shot.path for shot in shots}) == len(shots)
+    assert [shot.quality for shot in shots] == sorted(shot.quality for shot in shots)
+    (closed,) = rig.builder.close("shutdown")
+    assert closed.best_shot is not None
+    assert closed.best_shot.path == f"shots/{shots[-1].path}"
+    assert shots[-1].tracklet == closed.tracklet
+    assert closed.quality == pytest.approx(shots[-1].quality, abs=0.2)
+
+
+def test_types_add_up_votes_and_an_unknown_type_says_nothing() -> None:
+    rig = Rig()
+    rig.drive(2, classes=3)
+    truck = rig.builder.close("shutdown")[0].types
+    assert sum(truck.values()) == pytest.approx(1)
+    assert truck["truck"] > 0.9
+    unknown = Rig()
+    unknown.drive(2, classes=4)
+    types = unknown.builder.close("shutdown")[0].types
+    assert types["vehicle"] > 0.6
+    assert types["car"] == types["truck"] == types["bus"] == types["motorcycle"]
+
+
+def test_zones_and_heading() -> None:
+    rig = Rig(camera=CameraSettings(id="c1", zones={**ZONES, "east": ((400, 0), (640, 0), (640, 479), (400, 479))}))
+    rig.drive(4, x=20)
+    (closed,) = rig.builder.close("stream_ended")
+    assert (closed.entry_zone, closed.exit_zone) == ("west", "east")
+    assert closed.heading == pytest.approx(0, abs=2)
+
+
+@pytest.mark.parametrize(("x", "zones", "reason"), [(450, {}, "left"), (250, {}, "lost"), (20, ZONES, "left")])
+def test_why_a_vehicle_is_gone(x: float, zones: dict[str, tuple[tuple[float, float], ...]], reason: str) -> None:
+    rig = Rig(camera=CameraSettings(id="c1", zones=zones))
+    rig.drive(0.6, x=x, speed=100 if x == 450 else 0)
+    rig.nothing(2.5)
+    assert rig.records[-1].close_reason == reason
+
+
+def test_closing_closes_everything() -> None:
+    rig = Rig(embeds=False)
+    two = detections([[100, 200, 220, 280], [300, 200, 420, 280]])
+    for _ in range(4):
+        rig.step(two)
+    assert not rig.records, "confirmed, but waiting for an embedding"
+    records = rig.builder.close("stream_cut")
+    assert [(record.state, record.revision, record.close_reason) for record in records] == [("closed", 0, "stream_cut")] * 2
+    assert rig.builder.close("stream_cut") == []
+    assert rig.builder.records(rig.now) == []
+
+
+def test_progress_waits_for_what_may_still_be_reported() -> None:
+    rig = Rig(embeds=False)
+    rig.nothing(0.5)
+    assert rig.builder.progress(rig.now) == Progress("harbour", "c1", rig.now)
+    first = rig.now
+    rig.step(detections([[100, 200, 220, 280]]))
+    assert rig.builder.progress(rig.now).complete_to == first, "it may be confirmed"
+    rig.drive(0.2, speed=0)
+    assert rig.builder.progress(rig.now).complete_to == first, "it is confirmed, but not opened"
+    rig.drive(0.6, speed=0)
+    assert [record.state for record in rig.records] == ["opened"]
+    assert rig.builder.progress(rig.now).complete_to == rig.now
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_nothing_is_opened_before_what_was_promised(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    rig = Rig(embeds=bool(seed % 2), fps=float(random.choice([5, 10, 25])))
+    lanes = [[40.0, 40 + 100 * lane, 130, 100 + 100 * lane] for lane in range(4)]
+    promised, known = START, set()
+    for _ in range(200):
+        boxes = [box for box in lanes if random.random() < 0.6]
+        records, _ = rig.step(detections(boxes, random.choice([0.3, 0.9], len(boxes))))
+        for record in records:
+            if record.tracklet not in known:
+                assert record.start >= promised
+                known.add(record.tracklet)
+        progress = rig.builder.progress(rig.now).complete_to
+        assert progress >= promised, "it never goes back"
+        promised = progress
+    assert len(known) > 3
+
+
+def test_end_of_stream_is_said() -> None:
+    rig = Rig()
+    rig.drive(0.2)
+    rig.builder.close("stream_ended")
+    assert rig.builder.progress(rig.now, end_of_stream=True) == Progress("harbour", "c1", rig.now, end_of_stream=True)
+
+
+def test_clocks_add_their_uncertainty_and_the_worst_counts() -> None:
+    rig = Rig(camera=CameraSettings(id="c1", clock=ClockSettings(uncertainty=0.04)))
+    rig.drive(0.5)
+    rig.clock, rig.uncertainty = ClockSource.ARRIVAL, 0.3
+    x = rig.drive(0.2, x=150)
+    rig.clock, rig.uncertainty = ClockSource.RTCP, 0.03
+    rig.drive(0.3, x=x)
+    assert rig.records[0].clock.source is ClockSource.RTCP
+    assert rig.records[0].clock.uncertainty == pytest.approx(0.05)
+    (closed,) = rig.builder.close("shutdown")
+    assert closed.clock.source is ClockSource.ARRIVAL
+    assert closed.clock.uncertainty == pytest.approx(np.hypot(0.3, 0.04))
+
+
+def test_a_track_whose_end_was_told_in_a_failed_frame_is_closed_all_the_same() -> None:
+    rig = Rig()
+    rig.drive(1.0)
+    for _ in range(25):
+        rig.step(Detections.empty(), failing=True)
+    assert len(rig.tracker) == 0
+    rig.step(Detections.empty())
+    assert rig.records[-1].state == "closed"
+
+
+def test_embeddings_that_cannot_be_used_are_counted() -> None:
+    rig = Rig(embeds=False)
+    rig.drive(0.3)
+    (crop,) = rig.crops
+    assert rig.builder.embedded([crop], {"one": np.full((1, 8), np.nan, np.float32), "two": _unit(0)[None]}) == 1
+    rig.builder.close("shutdown")
+    assert rig.builder.embedded([crop], {"one": _unit(0)[None]}) == 1
+
+
+def test_wrong_use_is_refused() -> None:
+    rig = Rig(embeds=False)
+    rig.drive(0.3)
+    with pytest.raises(ValueError, match="none of one, two"):
+        rig.builder.embedded(rig.crops, {"three": _unit(0)[None]})
+    with pytest.raises(ValueError, match=r"one: \(2, 16\) for 1 crops"):
+        rig.builder.embedded(rig.crops, {"one": np.stack([_unit(0)] * 2)})
+    tracks = rig.tracker.update(Detections.empty(), rig.now)
+    with pytest.raises(ValueError, match="with the frame of"):
+        rig.builder.observe(tracks, Frame("c1", 0, rig.now + 1, ClockSource.FILE, 0.0, PICTURE))
