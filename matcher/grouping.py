@@ -7,13 +7,15 @@ from itertools import groupby
 
 from matcher.assignment import assign
 from matcher.neighbours import Neighbours
-from matcher.scoring import Score, Scorer
+from matcher.scoring import RecentScores, Score
 from matcher.sightings import Sighting
 from matcher.vehicles import Vehicle, Vehicles
 
 __all__ = ["Grouping"]
 
 _ROUNDS = 6
+_REACH = 3
+"""Steps from pair to pair that a change is followed: itself, what it may join, and what competes for that."""
 _INERTIA = 2.0
 """Log-odds by which something else must be better before a published decision is changed."""
 
@@ -31,7 +33,7 @@ class Grouping:
     Args:
         vehicles: What is improved.
         neighbours: Which sightings could follow one another.
-        scorer: Gates and evidence.
+        scores: Gates and evidence.
         movable: Whether a tracklet's vehicle may still be changed.
         published: Whether a decision about a tracklet has been published.
     """
@@ -40,11 +42,11 @@ class Grouping:
         self,
         vehicles: Vehicles,
         neighbours: Neighbours,
-        scorer: Scorer,
+        scores: RecentScores,
         movable: Callable[[str], bool],
         published: Callable[[str], bool],
     ) -> None:
-        self._vehicles, self._neighbours, self._scorer = vehicles, neighbours, scorer
+        self._vehicles, self._neighbours, self._scores = vehicles, neighbours, scores
         self.movable, self._published = movable, published
 
     def improve(self, changed: Iterable[str]) -> list[Sighting]:
@@ -74,17 +76,20 @@ class Grouping:
                     self._vehicles.move(sighting, None)
 
     def _component(self, changed: Iterable[str]) -> list[Sighting]:
+        """The changed ones, those that could be the same vehicle, and those that compete with them for it."""
         found: dict[str, Sighting] = {}
-        waiting = sorted(changed)
-        while waiting:
-            tracklet = waiting.pop()
-            sighting = self._neighbours.gallery.get(tracklet)
-            if tracklet in found or sighting is None or not self.movable(tracklet):
-                continue
-            found[tracklet] = sighting
-            waiting.extend(self._neighbours.of(tracklet))
-            if (vehicle := self._vehicles.of(tracklet)) is not None:
-                waiting.extend(vehicle.members)
+        shell = sorted(changed)
+        for _ in range(_REACH):
+            reached: list[str] = []
+            for tracklet in shell:
+                sighting = self._neighbours.gallery.get(tracklet)
+                if tracklet in found or sighting is None or not self.movable(tracklet):
+                    continue
+                found[tracklet] = sighting
+                reached.extend(self._neighbours.of(tracklet))
+                if (vehicle := self._vehicles.of(tracklet)) is not None:
+                    reached.extend(vehicle.members)
+            shell = list(dict.fromkeys(reached))
         return sorted(found.values(), key=lambda sighting: sighting.order)
 
     def options(self, unit: Sequence[Sighting], taken_out: frozenset[str]) -> dict[Vehicle, Score]:
@@ -96,7 +101,7 @@ class Grouping:
                 vehicle = self._vehicles.of(neighbour)
                 if neighbour in taken_out or vehicle is None or vehicle in result or vehicle in refused:
                     continue
-                score = self._scorer.score(vehicle.without(taken_out), unit)
+                score = self._scores.score(vehicle.without(taken_out), unit)
                 if score is None:
                     refused.add(vehicle)
                 else:
@@ -186,7 +191,7 @@ class Grouping:
                 pair = (vehicle, other) if vehicle.number < other.number else (other, vehicle)
                 if pair in scores:
                     continue
-                score = self._scorer.score(pair[0], pair[1])
+                score = self._scores.score(pair[0], pair[1])
                 if score is not None:
                     published = self._is_published(vehicle) and self._is_published(other)
                     scores[pair] = score.log_odds - (_INERTIA if published else 0.0)

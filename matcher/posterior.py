@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from matcher.assignment import marginals
 from matcher.grouping import Grouping
 from matcher.neighbours import Neighbours
-from matcher.scoring import Score, Scorer
+from matcher.scoring import RecentScores, Score
 from matcher.sightings import Sighting
 from matcher.vehicles import Vehicle, Vehicles
 from throughline.messages import RunnerUp
@@ -39,7 +39,7 @@ class Posterior:
 
 
 def posterior(
-    sighting: Sighting, *, as_new: bool, vehicles: Vehicles, neighbours: Neighbours, grouping: Grouping, scorer: Scorer
+    sighting: Sighting, *, as_new: bool, vehicles: Vehicles, neighbours: Neighbours, grouping: Grouping, scores: RecentScores
 ) -> Posterior:
     """Weighs a tracklet's vehicle against the others that it could be, and against being new.
 
@@ -52,7 +52,7 @@ def posterior(
         vehicles: The grouping so far.
         neighbours: Pairs that passed the gates.
         grouping: What lists the options.
-        scorer: Gates and evidence.
+        scores: Gates and evidence.
     """
     own = vehicles.of(sighting.id)
     rivals = _rivals(sighting, own, vehicles, neighbours, grouping)
@@ -67,14 +67,14 @@ def posterior(
     shares = marginals(rows)[0]
     score = None
     if own is not None and not as_new:
-        score = options.get(own) or scorer.score(own.without((sighting.id,)), (sighting,))
+        score = options.get(own) or scores.score(own.without((sighting.id,)), (sighting,))
     others = [(found.log_odds, vehicle) for vehicle, found in options.items() if vehicle is not own]
     best = max(others, key=lambda found: (found[0], -found[1].number), default=None)
     log_odds = 0.0 if score is None else score.log_odds
     if best is None or (score is not None and best[0] <= 0.0):
         runner_up = RunnerUp(0.0 if score is not None else -math.inf)
     else:
-        joined = options[best[1]].comparison.main
+        joined = options[best[1]].comparison.main()
         other = joined.earlier if joined.later is sighting else joined.later
         runner_up = RunnerUp(best[0], other.id, other.camera)
     probability = shares.get(own, 0.0) if own is not None and score is not None else 1.0 - sum(shares.values())

@@ -10,7 +10,7 @@ from matcher.events import EventWriter, digest, explaining
 from matcher.neighbours import Neighbours
 from matcher.posterior import Posterior
 from matcher.resolver import Resolver
-from matcher.scoring import Score, Scorer
+from matcher.scoring import RecentScores, Score, Scorer
 from matcher.sightings import Sighting
 from matcher.topology import Topology
 from matcher.vehicles import Vehicle
@@ -47,6 +47,7 @@ class Provisional:
     def __init__(self, topology: Topology, scorer: Scorer, resolver: Resolver, writer: EventWriter, window: float) -> None:
         self.neighbours = Neighbours(topology, scorer)
         self._scorer, self._resolver, self._writer, self._window = scorer, resolver, writer, window
+        self._scores = RecentScores(scorer)
         self._guesses: dict[str, _Guess] = {}
 
     def forget(self, tracklet: str) -> None:
@@ -62,9 +63,9 @@ class Provisional:
         self.neighbours.put(sighting)
         if former is not None and self._resolver.neighbours.gallery.get(sighting.id) is not former:
             self._scorer.forget(former)
-        if self._resolver.is_published(sighting.id) or not self._can_be_judged(sighting):
+        if self._resolver.is_published(sighting.id) or not self._can_be_judged(sighting) or not self._says_more(sighting, former):
             return []
-        self._scorer.begin()
+        self._scores.refresh()
         block = self._block(sighting)
         options = [self._options(member, block) for member in block]
         log_odds = [{group: score.log_odds for group, score in row.items()} for row in options]
@@ -77,6 +78,12 @@ class Provisional:
             if event is not None:
                 events.append(event)
         return events
+
+    def _says_more(self, sighting: Sighting, former: Sighting | None) -> bool:
+        """Whether a revision can change a decision: it looks at the vehicle anew, or ends it."""
+        if former is None or not sighting.open or not self._can_be_judged(former):
+            return True
+        return sighting.looks is not former.looks
 
     def _block(self, sighting: Sighting) -> list[Sighting]:
         first, last = after(sighting.start, -self._window), after(sighting.start, self._window)
@@ -119,7 +126,7 @@ class Provisional:
                 continue
             whole = {other.id: other for other in group if other.id not in names} if isinstance(group, Vehicle) else {}
             whole |= {other.id: other for other in near}
-            score = self._scorer.score(whole.values(), (sighting,))
+            score = self._scores.score(whole.values(), (sighting,))
             if score is not None:
                 result[group] = score
         return result

@@ -10,7 +10,7 @@ from matcher.events import EventWriter, digest, explaining
 from matcher.grouping import Grouping
 from matcher.neighbours import Neighbours
 from matcher.posterior import Posterior, posterior
-from matcher.scoring import Scorer
+from matcher.scoring import RecentScores, Scorer
 from matcher.sightings import Sighting
 from matcher.statistics import Statistics
 from matcher.timeline import Epoch, Timeline
@@ -24,6 +24,8 @@ __all__ = ["Resolver"]
 
 _LEAST_LESSON = 0.01
 """A join less probable than this teaches nothing."""
+_REFRESH_SECONDS = 10.0
+"""How often what was learned comes into force."""
 _NEGATIVES = 8
 """Vehicles in view at the same time that one tracklet teaches the calibration, at most."""
 
@@ -66,9 +68,11 @@ class Resolver:
         self._matching = site.matching
         self._retention = max(self._matching.horizon, topology.longest_travel)
         self._scorer, self._timeline, self._writer, self._statistics = scorer, timeline, writer, statistics
+        self._scores = RecentScores(scorer)
+        self._refreshed: Instant = 0
         self.vehicles = Vehicles()
         self.neighbours = Neighbours(topology, scorer)
-        self._grouping = Grouping(self.vehicles, self.neighbours, scorer, self._movable, self.is_published)
+        self._grouping = Grouping(self.vehicles, self.neighbours, self._scores, self._movable, self.is_published)
         self._decisions: dict[str, _Decision] = {}
         self._names_given: dict[str, int] = {}
         self._pinned: set[str] = set()
@@ -95,8 +99,10 @@ class Resolver:
             has_gone: Whether a camera is waited for no longer, so that its open tracklets are over.
         """
         self._now = epoch.at
-        self._scorer.begin()
-        changed = {sighting.id: None for revision in epoch.revisions if (sighting := self._take(revision)) is not None}
+        if epoch.at >= after(self._refreshed, _REFRESH_SECONDS):
+            self._refreshed = epoch.at
+            self._scores.refresh()
+        changed = dict.fromkeys(revision.id for revision in epoch.revisions if self._take(revision))
         changed |= dict.fromkeys(self._expire(has_gone))
         reasons = dict.fromkeys(changed, "evidence")
         for correction in epoch.corrections:
@@ -109,10 +115,11 @@ class Resolver:
         self._forget()
         return events
 
-    def _take(self, revision: Sighting) -> Sighting | None:
+    def _take(self, revision: Sighting) -> bool:
+        """Puts a revision in its place; whether it calls for new decisions: the first one and the last one do."""
         former = self.neighbours.gallery.get(revision.id)
         if former is not None and former.revision >= revision.revision:
-            return None
+            return False
         sighting = revision.after(former)
         if former is None:
             self._scorer.prior.observe(sighting.camera, sighting.start)
@@ -128,7 +135,7 @@ class Resolver:
             self._scorer.vehicle_type.observe(sighting)
         if (decision := self._decisions.get(sighting.id)) is not None:
             decision.settled = after(self._now, self._matching.confirm_after)
-        return sighting
+        return former is None or not sighting.open
 
     def _learn_different(self, sighting: Sighting) -> None:
         closed = (other for other in self.neighbours.together(sighting) if not other.open)
@@ -158,6 +165,7 @@ class Resolver:
             self._statistics.skipped["unknown_tracklet"] += 1
             return []
         self._scorer.say(first.id, second.id, same=correction.same)
+        self._scores.refresh()
         one, other = self.vehicles.of(first.id), self.vehicles.of(second.id)
         if one is None or other is None:
             return []
@@ -201,7 +209,7 @@ class Resolver:
 
     def _may_be_beyond_doubt(self, sighting: Sighting) -> bool:
         """Cheap bound: the margin is at most the log-odds, since a new vehicle is always an alternative."""
-        score = self._scorer.score(self._vehicle(sighting).without((sighting.id,)), (sighting,))
+        score = self._scores.score(self._vehicle(sighting).without((sighting.id,)), (sighting,))
         return score is not None and score.log_odds >= self._matching.confirm_margin
 
     def _weigh(self, sighting: Sighting) -> Posterior:
@@ -212,7 +220,7 @@ class Resolver:
             vehicles=self.vehicles,
             neighbours=self.neighbours,
             grouping=self._grouping,
-            scorer=self._scorer,
+            scores=self._scores,
         )
 
     def _vehicle(self, sighting: Sighting) -> Vehicle:

@@ -16,7 +16,7 @@ from matcher.topology import Topology
 from throughline.messages import Evidence
 from throughline.settings import Site
 
-__all__ = ["Score", "Scorer"]
+__all__ = ["RecentScores", "Score", "Scorer"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,12 @@ class Score:
 
 
 class Scorer:
-    """Gates and scores, with what was computed for a pair kept as long as both sightings are."""
+    """Gates and scores, with what was computed for a pair kept as long as both sightings are.
+
+    Args:
+        site: Which terms count, and the weights of the networks.
+        topology: Links.
+    """
 
     def __init__(self, site: Site, topology: Topology) -> None:
         matching = site.matching
@@ -46,7 +51,6 @@ class Scorer:
         )
         self._terms = tuple(term for term, on in switched if on)
         self._pairs: dict[Sighting, dict[Sighting, Pair]] = {}
-        self._scores: dict[tuple[tuple[Sighting, ...], tuple[Sighting, ...]], Score | None] = {}
         self._said: dict[frozenset[str], bool] = {}
 
     @property
@@ -67,7 +71,6 @@ class Scorer:
     def say(self, first: str, second: str, *, same: bool) -> None:
         """An operator's word about two tracklets; the latest counts."""
         self._said[frozenset((first, second))] = same
-        self._scores.clear()
 
     def forget(self, sighting: Sighting) -> None:
         """Drops what was kept for a sighting that is no longer looked at."""
@@ -90,24 +93,36 @@ class Scorer:
         return Comparison(lefts, rights, tuple(pairs)) if linked else None
 
     def score(self, left: Iterable[Sighting], right: Iterable[Sighting]) -> Score | None:
-        """The log-odds that both are one vehicle; None where gates reject it.
-
-        What was computed is kept until `begin`: within one joint decision the evidence does not change.
-        """
-        key = tuple(left), tuple(right)
-        if key not in self._scores:
-            comparison = self.compare(*key)
-            self._scores[key] = None if comparison is None else self._total(comparison)
-        return self._scores[key]
-
-    def begin(self) -> None:
-        """Starts a joint decision: what has been learned since the last one comes into force."""
-        self._scores.clear()
-
-    def _total(self, comparison: Comparison) -> Score:
+        """The log-odds that both are one vehicle; None where gates reject it."""
+        comparison = self.compare(left, right)
+        if comparison is None:
+            return None
         evidence = self._weigh(comparison)
         return Score(sum(part.llr for part in evidence), comparison, evidence)
 
     def _weigh(self, comparison: Comparison) -> tuple[Evidence, ...]:
         parts: Sequence[Evidence | None] = [term.weigh(comparison) for term in self._terms]
         return tuple(part for part in parts if part is not None)
+
+
+class RecentScores:
+    """Scores kept for a while, so that a joint decision that is made again and again computes only what is new.
+
+    Args:
+        scorer: Computes them.
+    """
+
+    def __init__(self, scorer: Scorer) -> None:
+        self.scorer = scorer
+        self._scores: dict[tuple[tuple[Sighting, ...], tuple[Sighting, ...]], Score | None] = {}
+
+    def score(self, left: Iterable[Sighting], right: Iterable[Sighting]) -> Score | None:
+        """As `Scorer.score` gives, or gave since the last `refresh`."""
+        key = tuple(left), tuple(right)
+        if key not in self._scores:
+            self._scores[key] = self.scorer.score(*key)
+        return self._scores[key]
+
+    def refresh(self) -> None:
+        """What has been learned since the last time comes into force."""
+        self._scores.clear()

@@ -55,7 +55,6 @@ class Comparison:
         """The pairs between which a road leads straight."""
         return tuple(pair.relation for pair in self.pairs if pair.relation.link is not None)
 
-    @cached_property
     def main(self) -> Relation:
         """The pair by which events explain the join: linked, and closest in time."""
         return min(self.linked, key=lambda relation: (abs(relation.travel), relation.earlier.order, relation.later.order))

@@ -104,4 +104,6 @@ class TravelTimeTerm:
         ]
         if not ratios:
             return None
-        return Evidence(self.name, sum(ratios) / len(ratios), comparison.main.travel, "s")
+        return Evidence(
+            self.name, sum(ratios) / len(ratios), min((relation.travel for relation in comparison.linked), key=abs), "s"
+        )

@@ -37,7 +37,9 @@ class VehicleTypeTerm:
                 self._seen[name] = self._seen.get(name, 0.0) + probability
 
     def weigh(self, comparison: Comparison) -> Evidence | None:
-        """The evidence; None where neither side has a type that is known."""
+        """The evidence; None where a side has no type that is known."""
+        if not (any(one.types for one in comparison.left) and any(one.types for one in comparison.right)):
+            return None
         left, right = _mean(comparison.left), _mean(comparison.right)
         names = sorted({*left, *right} - {_UNKNOWN})
         if not names:
