@@ -98,10 +98,9 @@ def _drawn(polygons: Sequence[_Polygon], frame_size: tuple[int, int]) -> _Mask:
 def _at(values: npt.NDArray[np.generic], boxes: FloatArray) -> npt.NDArray[np.int64]:
     """Values of a map under boxes (N, 4); beyond the picture's edge, of its nearest pixel."""
     height, width = values.shape
-    x = np.nan_to_num((boxes[:, 0] + boxes[:, 2]) / 2, posinf=0, neginf=0)
-    y = np.nan_to_num(boxes[:, 3], posinf=0, neginf=0)
-    column = np.clip(x, 0, width - 1).astype(np.int64)
-    row = np.clip(y, 0, height - 1).astype(np.int64)
+    numbers = np.nan_to_num(boxes, posinf=0, neginf=0).astype(np.float64)
+    column = np.clip((numbers[:, 0] + numbers[:, 2]) / 2, 0, width - 1).astype(np.int64)
+    row = np.clip(numbers[:, 3], 0, height - 1).astype(np.int64)
     return values[row, column].astype(np.int64)
 
 

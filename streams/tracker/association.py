@@ -102,12 +102,13 @@ def assign(tracks: IntArray, detections: IntArray, gain: npt.NDArray[np.float64]
     """
     if len(tracks) == 0:
         return tracks, detections
-    alone = (np.bincount(tracks)[tracks] == 1) & (np.bincount(detections)[detections] == 1)
+    per_track, per_detection = np.bincount(tracks), np.bincount(detections)
+    alone = (per_track[tracks] == 1) & (per_detection[detections] == 1)
     if alone.all():
         return tracks, detections
     contested = ~alone
-    rows, row = np.unique(tracks[contested], return_inverse=True)
-    columns, column = np.unique(detections[contested], return_inverse=True)
+    rows, row = _numbered(tracks[contested], len(per_track))
+    columns, column = _numbered(detections[contested], len(per_detection))
     gains = np.zeros((len(rows), len(columns)))
     gains[row, column] = gain[contested]
     chosen_row, chosen_column = linear_sum_assignment(gains, maximize=True)
@@ -116,3 +117,11 @@ def assign(tracks: IntArray, detections: IntArray, gain: npt.NDArray[np.float64]
         np.concatenate((tracks[alone], rows[chosen_row[real]])),
         np.concatenate((detections[alone], columns[chosen_column[real]])),
     )
+
+
+def _numbered(values: IntArray, limit: int) -> tuple[IntArray, IntArray]:
+    """The different ``values`` in order, and for each value its place among them; all are in 0..``limit`` - 1."""
+    present = np.zeros(limit, np.bool_)
+    present[values] = True
+    places = np.cumsum(present) - 1
+    return np.flatnonzero(present), places[values]

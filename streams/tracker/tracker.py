@@ -168,7 +168,10 @@ class Tracker:
         rows, columns = assign(first.tracks, first.detections, _gain(first, scores))
         free[rows] = False
         weak = ~confident[pairs.detections] & (free & table.confirmed)[pairs.tracks]
-        second = pairs.select(weak & (pairs.iou >= np.float32(settings.iou_second)))
+        weak &= pairs.iou >= np.float32(settings.iou_second)
+        if not weak.any():
+            return rows, columns
+        second = pairs.select(weak)
         more_rows, more_columns = assign(second.tracks, second.detections, _gain(second, scores))
         return np.concatenate((rows, more_rows)), np.concatenate((columns, more_columns))
 

@@ -58,9 +58,9 @@ def test_feet_below_the_picture_count_as_its_last_row() -> None:
 
 
 def test_boxes_that_are_no_numbers_are_left_to_the_tracker() -> None:
-    seen = detections([[np.nan, 0, 10, 10], [0, 0, 10, np.inf]])
-    kept, dropped = Regions(CameraSettings(id="c1", roi=((CORNER),)), SIZE).keep(seen)
-    assert len(kept) == 2
+    seen = detections([[np.nan, 0, 10, 10], [0, 0, 10, np.inf], [-np.inf, 0, np.inf, 10]])
+    kept, dropped = Regions(CameraSettings(id="c1", roi=(CORNER,)), SIZE).keep(seen)
+    assert len(kept) == 3
     assert dropped == {}
 
 
