@@ -82,9 +82,9 @@ class Sender:
         self, generation: int, topic: str, key: bytes, value: bytes | None, headers: list[tuple[str, bytes]]
     ) -> asyncio.Future[object]:
         while True:
-            producer = await self._started()
             if generation != self._generation:
                 raise self._after_another(topic)
+            producer = await self._started()
             try:
                 acknowledged: asyncio.Future[object] = await producer.send(topic, value, key, headers=headers)
             except KafkaTimeoutError:

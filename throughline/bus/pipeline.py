@@ -58,6 +58,7 @@ class Pipeline:
         self._waiting: deque[_Entry] = deque()
         self._under_way: deque[_Entry] = deque()
         self._changed, self._freed = asyncio.Event(), asyncio.Event()
+        self._failed = False  # since the last time that nothing was under way
         self._dropping = False
         self._runner: asyncio.Task[None] | None = None
 
@@ -117,30 +118,39 @@ class Pipeline:
         while True:
             await self._changed.wait()
             self._changed.clear()
-            while self._under_way and self._under_way[0].ended:
-                if self._under_way[0].error is not None:
-                    await self._send_again()
-                else:
-                    self._delivered(self._under_way.popleft())
+            if self._failed:
+                await self._send_again()
+            while self._under_way and self._under_way[0].ended and not self._failed:
+                self._delivered(self._under_way.popleft())
             while self._waiting and len(self._under_way) < self._window:
                 entry = self._waiting.popleft()
                 self._under_way.append(entry)
-                self._start(entry)
+                entry.task = asyncio.create_task(self._publish_unless_failed(entry.parcel))
 
-    def _start(self, entry: _Entry) -> asyncio.Task[None]:
-        parcel = entry.parcel
-        entry.task = asyncio.create_task(self._bus.publish(parcel.topic, parcel.key, parcel.value, parcel.headers))
-        entry.task.add_done_callback(lambda _: self._changed.set())
-        return entry.task
+    async def _publish_unless_failed(self, parcel: Addressed) -> None:
+        if self._failed:  # before this one was on its way: it must not overtake
+            raise BusError("a record before it failed")
+        try:
+            await self._publish(parcel)
+        except BaseException:
+            self._failed = True
+            raise
+        finally:
+            self._changed.set()
+
+    async def _publish(self, parcel: Addressed) -> None:
+        await self._bus.publish(parcel.topic, parcel.key, parcel.value, parcel.headers)
 
     async def _send_again(self) -> None:
         """After a failure: lets all that is under way come to its end, then sends what failed, one by one and in order."""
-        log.warning("Kafka did not take a record, sending it again", error=str(self._under_way[0].error), pending=len(self))
         await asyncio.wait([entry.task for entry in self._under_way if entry.task is not None])
+        error = next(entry.error for entry in self._under_way if entry.error is not None)
+        log.warning("Kafka did not take a record, sending it again", error=str(error), pending=len(self))
         while self._under_way:
             entry = self._under_way[0]
             while entry.error is not None:
-                await asyncio.wait([self._start(entry)])
+                entry.task = asyncio.create_task(self._publish(entry.parcel))
+                await asyncio.wait([entry.task])
                 if isinstance(entry.error, RecordRefusedError) or not isinstance(entry.error, BusError | None):
                     break  # now that it was alone: it is the one that is refused
                 if entry.error is not None:
@@ -150,6 +160,7 @@ class Pipeline:
                 self._delivered(entry)
             else:
                 self._drop(entry, str(entry.error))
+        self._failed = False
 
     def _delivered(self, entry: _Entry) -> None:
         self._dropping = False

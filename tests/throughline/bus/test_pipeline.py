@@ -37,13 +37,13 @@ class FaultyBus(MemoryBus):
         self.under_way += 1
         self.most_under_way = max(self.most_under_way, self.under_way)
         try:
-            await asyncio.sleep(0.001)
-            if generation != self._generation:
-                raise BusError("one before it failed")
             if error := self._fault(number_of(value), self.attempts):
                 if not isinstance(error, RecordRefusedError):
                     self._generation += 1
                 raise error
+            await asyncio.sleep(0.001)
+            if generation != self._generation:
+                raise BusError("one before it failed")
             await super().publish(topic, key, value, headers)
         finally:
             self.under_way -= 1
