@@ -115,6 +115,13 @@ def test_a_weak_detection_continues_a_track_but_starts_none() -> None:
     assert len(tracker) == 1
 
 
+def test_a_weak_detection_elsewhere_continues_nothing() -> None:
+    tracker = Tracker(TrackingSettings())
+    _confirmed(tracker)
+    tracks = tracker.update(detections([_shifted(40)], 0.3), 3 * STEP)  # overlap 0.2
+    assert len(tracks) == 0
+
+
 def test_confident_detections_go_first() -> None:
     tracker = Tracker(TrackingSettings())
     _confirmed(tracker)
@@ -155,6 +162,39 @@ def test_a_hidden_parked_vehicle_does_not_catch_one_that_passes() -> None:
         passing.append(tracker.update(detections(seen), number * STEP))
     assert {number for tracks in passing for number in tracks.ids.tolist()} == {1, 2}
     assert passing[-1].ids[passing[-1].boxes[:, 0].argmin()] == 1, "the parked one is still itself"
+
+
+def test_a_lost_track_catches_nobody_who_appears_beside_it() -> None:
+    tracker = Tracker(TrackingSettings())
+    _confirmed(tracker, speed=5, frames=6)
+    for number in range(6, 16):
+        tracker.update(NOTHING, number * STEP)
+    for number in range(16, 19):  # the lost one is expected at 80 by now
+        tracks = tracker.update(detections([_shifted(145)]), number * STEP)
+    assert tracks.ids.tolist() == [2]
+
+
+def test_a_standing_track_catches_nobody_who_appears_beside_it() -> None:
+    """Even at two frames a second, where the place of what moves is uncertain by half a vehicle."""
+    tracker = Tracker(TrackingSettings())
+    for number in range(8):
+        tracker.update(detections([BOX]), to_instant(0.5 * number))
+    for number in range(8, 11):
+        tracks = tracker.update(detections([_shifted(62)]), to_instant(0.5 * number))
+    assert tracks.ids.tolist() == [2]
+
+
+def test_a_vehicle_that_came_nearer_does_not_grow_while_it_is_hidden() -> None:
+    tracker = Tracker(_settings(iou_first=0.5))
+
+    def near(height: float) -> Detections:
+        return detections([[300 - height, 200 - height / 2, 300 + height, 200 + height / 2]])
+
+    for number in range(12):
+        tracker.update(near(40 + 8 * number), number * STEP)
+    tracker.update(NOTHING, 12 * STEP)
+    again = tracker.update(near(128), 27 * STEP)  # it stood
+    assert again.ids.tolist() == [1]
 
 
 def test_a_vehicle_that_left_the_picture_ends_before_max_lost() -> None:
