@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
@@ -83,8 +82,12 @@ class KafkaBus:
                 await create_missing(self._settings, existing, connection)
             await client.set_topics([self._settings.topic(name) for name in TOPICS])
         except KafkaError as error:
+            named = self._broker_address(client)
             await client.close()
-            raise BusError(f"Kafka at {self._servers} does not answer as it should: {explain(error)}") from error
+            raise BusError(
+                f"Kafka at {self._servers} answers, and says that its brokers are at {named}, but there: {explain(error)}. Can "
+                "this machine reach them by these names (the brokers' advertised.listeners)?"
+            ) from error
         except BaseException:
             await client.close()
             raise
@@ -133,13 +136,13 @@ class KafkaBus:
                 fetch_max_wait_ms=max(1, round(self._settings.fetch_max_wait * 1000)),
             )
 
-        alone = self._embedded and group is not None
+        lock = GroupLock(self._broker_address(self._client), group) if self._embedded and group is not None else None
         consumer = KafkaConsumer(
             make,
             topics,
             group=group,
             partitions=self._partitions if self._embedded else None,
-            lock=GroupLock(self._broker_address(self._client), group) if alone and group is not None else None,
+            lock=lock,
             timeout=self._settings.request_timeout,
             where=self._servers,
             metrics=self._metrics,
@@ -176,8 +179,10 @@ class KafkaBus:
             self._metrics.bus_connected.set(1 if answered else 0)
             if answered != connected:
                 connected = answered
-                event = "Kafka answers again" if connected else "Kafka does not answer; trying again until it does"
-                log.log(20 if connected else 30, event, servers=self._servers)
+                if connected:
+                    log.info("Kafka answers again", servers=self._servers)
+                else:
+                    log.warning("Kafka does not answer; trying again until it does", servers=self._servers)
 
     async def stop(self) -> None:
         """See `throughline.bus.Bus.stop`."""
@@ -198,10 +203,8 @@ class KafkaBus:
 
 async def _has_no_controller(client: AIOKafkaClient) -> bool:
     """Whether this is the embedded broker of another process: no real cluster stays without a controller."""
-    metadata: Any = None
     for _ in range(_LOOKS_FOR_CONTROLLER):
-        metadata = await client.fetch_all_metadata()
-        if metadata.controller is not None:
+        if (await client.fetch_all_metadata()).controller is not None:
             return False
         await asyncio.sleep(0.5)
     return True

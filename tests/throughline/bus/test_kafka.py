@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaProducer
+from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._config import ConfigResource
@@ -99,6 +100,19 @@ async def test_one_server_of_the_list_is_enough(kafka_server: KafkaServer) -> No
     await bus.start()
     await bus.publish(settings.topic(TRACKLETS), "k", b"v", {})
     await bus.stop()
+
+
+async def test_a_broker_that_advertises_an_address_nobody_reaches_is_suspected(
+    embedded_servers: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def unreachable(_: AIOKafkaClient) -> None:
+        raise KafkaError("Unable to get cluster metadata over all known brokers")
+
+    monkeypatch.setattr(AIOKafkaClient, "fetch_all_metadata", unreachable)
+    text = await error_of_start(KafkaSettings(bootstrap_servers=embedded_servers))
+    assert "Unable to get cluster metadata" in text
+    assert "brokers are at 127.0.0.1:" in text
+    assert "advertised.listeners" in text
 
 
 def test_without_an_embedded_broker_the_way_to_get_one_is_named() -> None:
