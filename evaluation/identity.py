@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
-__all__ = ["Boxes", "IdentityScore", "identity_score", "pairwise_iou"]
+__all__ = ["Boxes", "IdentityScore", "identity_score", "overlapping", "pairwise_iou"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +79,23 @@ def pairwise_iou(first: npt.NDArray[np.float64], second: npt.NDArray[np.float64]
     return np.asarray(np.divide(intersection, union, out=np.zeros_like(intersection), where=union > 0.0))
 
 
+def overlapping(truth: Boxes, result: Boxes, *, iou: float = 0.5) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Indices (K,) into ``truth`` and (K,) into ``result`` of all pairs in one picture that overlap by at least ``iou``."""
+    true_order, found_order = np.argsort(truth.frames, kind="stable"), np.argsort(result.frames, kind="stable")
+    true_frames, found_frames = truth.frames[true_order], result.frames[found_order]
+    frames = np.intersect1d(true_frames, found_frames)
+    true_edges = np.searchsorted(true_frames, frames), np.searchsorted(true_frames, frames, side="right")
+    found_edges = np.searchsorted(found_frames, frames), np.searchsorted(found_frames, frames, side="right")
+    pairs: list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]] = []
+    for low, high, first, last in zip(*true_edges, *found_edges, strict=True):
+        here, there = true_order[low:high], found_order[first:last]
+        rows, columns = np.nonzero(pairwise_iou(truth.boxes[here], result.boxes[there]) >= iou)
+        pairs.append((here[rows], there[columns]))
+    if not pairs:
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    return np.concatenate([here for here, _ in pairs]), np.concatenate([there for _, there in pairs])
+
+
 def identity_score(truth: Boxes, result: Boxes, *, iou: float = 0.5) -> IdentityScore:
     """IDF1, IDP and IDR over all cameras together.
 
@@ -93,15 +110,11 @@ def identity_score(truth: Boxes, result: Boxes, *, iou: float = 0.5) -> Identity
     """
     true_ids, true_index = np.unique(truth.ids, return_inverse=True)
     found_ids, found_index = np.unique(result.ids, return_inverse=True)
+    here, there = overlapping(truth, result, iou=iou)
     agreements = np.zeros((len(true_ids), len(found_ids)))
-    true_order, found_order = np.argsort(truth.frames, kind="stable"), np.argsort(result.frames, kind="stable")
-    true_frames, found_frames = truth.frames[true_order], result.frames[found_order]
-    for frame in np.intersect1d(true_frames, found_frames):
-        here = true_order[slice(*np.searchsorted(true_frames, (frame, frame + 1)))]
-        there = found_order[slice(*np.searchsorted(found_frames, (frame, frame + 1)))]
-        rows, columns = np.nonzero(pairwise_iou(truth.boxes[here], result.boxes[there]) >= iou)
-        pairs = np.unique(np.stack((true_index[here[rows]], found_index[there[columns]])), axis=1)
-        agreements[pairs[0], pairs[1]] += 1
+    cells = np.stack((truth.frames[here], true_index[here], found_index[there]))
+    _, rows, columns = np.unique(cells, axis=1) if len(here) else cells
+    np.add.at(agreements, (rows, columns), 1.0)
     rows, columns = linear_sum_assignment(agreements, maximize=True)
     agreeing = int(agreements[rows, columns].sum())
     return IdentityScore(agreeing, len(result) - agreeing, len(truth) - agreeing)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evaluation.identity import Boxes, IdentityScore, identity_score, pairwise_iou
+from evaluation.identity import Boxes, IdentityScore, identity_score, overlapping
 from evaluation.pairs import PairScore, pair_score
 from throughline.formats.aicity import AiCityRow
 
@@ -101,22 +101,11 @@ def to_boxes(rows: Sequence[AiCityRow]) -> Boxes:
 
 
 def true_vehicles(truth: Sequence[AiCityRow], tracks: Sequence[AiCityRow], *, iou: float = 0.5) -> dict[tuple[int, int], int]:
-    """True vehicle of each track (camera, id): the one that most of its boxes lie on; tracks on none are left out."""
-    here: dict[tuple[int, int], list[AiCityRow]] = {}
-    for row in truth:
-        here.setdefault((row.camera, row.frame), []).append(row)
+    """True vehicle of each track (camera, id): the one that most of its boxes overlap; tracks that overlap none are left out."""
     votes: dict[tuple[int, int], Counter[int]] = {}
-    for row in tracks:
-        near = here.get((row.camera, row.frame))
-        if not near:
-            continue
-        overlaps = pairwise_iou(
-            np.array([(row.x, row.y, row.width, row.height)]),
-            np.array([(other.x, other.y, other.width, other.height) for other in near]),
-        )[0]
-        best = int(overlaps.argmax())
-        if overlaps[best] >= iou:
-            votes.setdefault((row.camera, row.id), Counter())[near[best].id] += 1
+    for here, there in zip(*overlapping(to_boxes(truth), to_boxes(tracks), iou=iou), strict=True):
+        row = tracks[there]
+        votes.setdefault((row.camera, row.id), Counter())[truth[here].id] += 1
     return {track: min(counts, key=lambda vehicle: (-counts[vehicle], vehicle)) for track, counts in votes.items()}
 
 

@@ -41,7 +41,7 @@ class VehicleTypeTerm:
         if not (any(one.types for one in comparison.left) and any(one.types for one in comparison.right)):
             return None
         left, right = _mean(comparison.left), _mean(comparison.right)
-        names = sorted({*left, *right} - {_UNKNOWN})
+        names = sorted({*left, *right, *self._seen} - {_UNKNOWN})
         if not names:
             return None
         shares = {name: self._seen.get(name, 0.0) + _STRENGTH for name in names}

@@ -244,11 +244,11 @@ def test_a_camera_that_falls_behind_is_not_waited_for_and_its_open_tracklets_exp
 def test_memory_is_bounded_by_time_and_by_number() -> None:
     site = chain_site(2, "horizon: 100, max_tracklets: 100")
     matcher = Matcher(site)
-    for record in complete_at_end(site, drive(site, 600, seed=8, every=3.0)):
+    for record in complete_at_end(site, drive(site, 150, seed=8, every=5.0)):
         matcher.process(record)
         assert matcher.statistics.gallery <= 100
     crowd = Matcher(chain_site(2, "max_tracklets: 100"))
-    for record in complete_at_end(site, drive(site, 300, seed=8, every=0.2)):
+    for record in complete_at_end(site, drive(site, 120, seed=8, every=0.5)):
         crowd.process(record)
         assert crowd.statistics.gallery <= 100
     assert crowd.statistics.skipped["evicted"] > 0

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import pytest
+
+from matcher.topology import Topology
+from throughline.messages import Clock
+from throughline.settings import parse_site
+from throughline.types import ClockSource
+
+CAMERAS = "site: test\ncameras: [{id: a}, {id: b}, {id: c, clock: {uncertainty: 0.4}}]\n"
+
+
+def topology(rest: str) -> Topology:
+    return Topology(parse_site(CAMERAS + rest))
+
+
+def test_links_lead_one_way_unless_they_say_otherwise() -> None:
+    found = topology(
+        "links:\n  - {from: a, to: b, travel: {min: 1, typical: 2, max: 3}, opposite_view: true}\n"
+        "  - {from: b, to: c, travel: {min: 4, max: 8}, both_ways: true}\n"
+    )
+    link = found.link("a", "b")
+    assert link is not None
+    assert (link.name, link.minimum, link.typical, link.maximum, link.opposite_view) == ("a->b", 1.0, 2.0, 3.0, True)
+    assert found.link("b", "a") is None
+    back = found.link("c", "b")
+    assert back is not None
+    assert (back.minimum, back.typical, back.maximum) == (4.0, 5.0, 8.0)
+    assert [link.name for link in found.incoming("b")] == ["a->b", "c->b"]
+    assert [link.name for link in found.outgoing("b")] == ["b->c"]
+    assert found.longest_travel == 8.0
+
+
+def test_a_listed_link_overrides_that_of_its_group() -> None:
+    found = topology(
+        "groups: {g: {cameras: [a, b], link: {travel: {min: 0, max: 100}}}}\n"
+        "links: [{from: a, to: b, travel: {min: 1, max: 3}, both_ways: false}]\n"
+    )
+    there, back = found.link("a", "b"), found.link("b", "a")
+    assert there is not None
+    assert back is not None
+    assert (there.maximum, back.maximum) == (3.0, 100.0)
+
+
+def test_a_listed_way_back_is_not_overridden_by_both_ways() -> None:
+    found = topology(
+        "links: [{from: a, to: b, travel: {min: 1, max: 3}, both_ways: true}, {from: b, to: a, travel: {min: 5, max: 9}}]"
+    )
+    back = found.link("b", "a")
+    assert back is not None
+    assert back.maximum == 9.0
+
+
+@pytest.mark.parametrize(("policy", "exists"), [("deny", False), ("allow", True), ("learn", True)])
+def test_what_holds_for_cameras_that_no_link_joins(policy: str, exists: bool) -> None:
+    found = topology(f"unlisted_links: {policy}\n")
+    link = found.link("a", "b")
+    assert (link is not None) == exists
+    if link is not None:
+        assert (link.log_prior < 0.0) == (policy == "learn"), "what nobody has listed must make up for it by evidence"
+
+
+def test_clocks_in_doubt_widen_the_windows() -> None:
+    found = topology("")
+    certain, vague = Clock(ClockSource.FILE, 0.0), Clock(ClockSource.ARRIVAL, 0.3)
+    assert found.slack("a", certain, "b", certain) == 0.0
+    assert found.slack("a", vague, "c", certain) == pytest.approx(3 * 0.5)
+    assert found.slack("a", vague, "a", vague) == 0.0, "one clock does not disagree with itself"

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from throughline.formats import FormatError
+from throughline.formats.recorded_tracks import frame_time, read_recorded_tracks
+from throughline.settings import parse_site
+
+SITE = parse_site("site: s\ncameras: [{id: c1, fps: 8, recorded_fps: 30, clock: {offset: -1.5}}, {id: c2, fps: 10}]")
+
+
+def write(folder: Path) -> None:
+    (folder / "c1.txt").write_text("61,5,0,0,9,9,1\n1,5,2,0,9,9,1\n31,2,0,0,9,9,1\n")
+    (folder / "c2.txt").write_text("6,1,0,0,9,9,1\n")
+    np.savez(
+        folder / "c1.npz",
+        ids=np.array([2, 5]),
+        embeddings=np.array([[0.0, 2.0], [3.0, 0.0]], np.float32),
+        type=np.array([[0.0, 0.0, 1.0], [1.0, 3.0, 0.0]], np.float32),
+    )
+
+
+def test_frames_become_times_in_whole_microseconds() -> None:
+    camera = SITE.camera("c1")
+    assert [frame_time(camera, frame) for frame in (1, 2, 31)] == [-1_500_000, -1_466_667, -500_000]
+    assert frame_time(SITE.camera("c2"), 6) == 500_000
+
+
+def test_tracks_come_in_the_order_of_their_ends(tmp_path: Path) -> None:
+    write(tmp_path)
+    tracks = read_recorded_tracks(tmp_path, SITE)
+    assert [(track.camera, track.id) for track in tracks] == [("c1", 2), ("c1", 5), ("c2", 1)]
+    assert [track.tracklet.end for track in tracks] == [-500_000, 500_000, 500_000]
+    tracklet = tracks[1].tracklet
+    assert (tracklet.state, tracklet.start, tracklet.sightings) == ("closed", -1_500_000, 2)
+    assert [point.x for point in tracklet.path] == [2.0, 0.0], "rows need not be in order"
+    assert tracklet.embeddings[0].vector() == pytest.approx([1.0, 0.0])
+    assert tracklet.types == {"car": 0.25, "motorcycle": 0.75, "bus": 0.0}
+    assert tracks[2].tracklet.embeddings == ()
+    assert len({track.tracklet.tracklet for track in tracks}) == 3
+
+
+def test_equal_embeddings_of_all_cameras_are_of_one_model(tmp_path: Path) -> None:
+    write(tmp_path)
+    np.savez(tmp_path / "c2.npz", ids=np.array([1]), embeddings=np.array([[1.0, 0.0]]))
+    first, *_, last = read_recorded_tracks(tmp_path, SITE)
+    one, other = first.tracklet.embeddings[0], last.tracklet.embeddings[0]
+    assert (one.model, one.hash) == (other.model, other.hash)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "problem"),
+    [
+        ({"embeddings": np.ones((2, 4))}, "'ids'"),
+        ({"ids": np.array([2, 5]), "embeddings": np.ones((3, 4))}, "'embeddings'"),
+        ({"ids": np.array([2, 5]), "embeddings": np.full((2, 4), np.nan)}, "finite"),
+        ({"ids": np.array([2, 5]), "type": np.ones((2, 9))}, "there are 5 types"),
+    ],
+)
+def test_arrays_that_do_not_fit_are_one_clear_error(tmp_path: Path, arrays: dict[str, np.ndarray], problem: str) -> None:
+    write(tmp_path)
+    np.savez(tmp_path / "c1.npz", **arrays)  # type: ignore[arg-type]  # numpy's stub takes the names for flags
+    with pytest.raises(FormatError, match=problem):
+        read_recorded_tracks(tmp_path, SITE)
+
+
+def test_folders_that_do_not_fit_the_site(tmp_path: Path) -> None:
+    with pytest.raises(FormatError, match="no such folder"):
+        read_recorded_tracks(tmp_path / "none", SITE)
+    with pytest.raises(FormatError, match=r"c1\.txt"):
+        read_recorded_tracks(tmp_path, SITE)
+    write(tmp_path)
+    (tmp_path / "c2.npz").write_bytes(b"not a zip")
+    with pytest.raises(FormatError, match=r"c2\.npz: not an npz"):
+        read_recorded_tracks(tmp_path, SITE)
+    (tmp_path / "c7.txt").write_text("1,1,0,0,9,9\n")
+    with pytest.raises(FormatError, match="has no camera c7"):
+        read_recorded_tracks(tmp_path, SITE)
+
+
+def test_two_boxes_of_one_track_in_one_frame(tmp_path: Path) -> None:
+    (tmp_path / "c1.txt").write_text("1,5,0,0,9,9,1\n1,5,2,0,9,9,1\n")
+    with pytest.raises(FormatError, match="two boxes in one frame"):
+        read_recorded_tracks(tmp_path, SITE)
