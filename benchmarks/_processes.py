@@ -48,7 +48,7 @@ def first_json_line(process: subprocess.Popen[str], log: Path) -> Any:
     """
     line = process.stdout.readline() if process.stdout is not None else ""
     if not line:
-        raise RuntimeError(f"{process.args} ended: {log.read_text()[-2000:]}")
+        raise RuntimeError(f"process {process.pid} ended: {log.read_text()[-2000:]}")
     return json.loads(line)
 
 

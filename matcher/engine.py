@@ -49,7 +49,7 @@ class Matcher:
         self.scorer = Scorer(site, self._topology)
         self._resolver = Resolver(site, self._topology, self.scorer, self._timeline, self._writer, self.statistics)
         self._provisional = Provisional(self._topology, self.scorer, self._resolver, self._writer, matching.decision_window)
-        self._watchlist = WatchList(self.scorer.appearance)
+        self._watchlist = WatchList(self.scorer.appearance, self.scorer.camera_bias)
         self._revisions: dict[str, set[int]] = {}
 
     @property
@@ -105,7 +105,7 @@ class Matcher:
         live = self._provisional.neighbours.gallery.get(record.tracklet)
         if live is not None and live.revision > record.revision:
             return []
-        sighting = revision.after(live)
+        sighting = self.scorer.camera_bias.removed(revision).after(live)
         events = self._provisional.arrive(sighting) + self._watch(sighting)
         self._make_room()
         return events

@@ -117,7 +117,7 @@ class Provisional:
         members: dict[_Group, list[Sighting]] = {}
         for tracklet in self.neighbours.of(sighting.id):
             other = self.neighbours.gallery.get(tracklet)
-            if other is not None and tracklet not in names:
+            if other is not None and tracklet not in names and other.order < sighting.order:  # later ones say so themselves
                 members.setdefault(self._group_of(tracklet), []).append(other)
         taken = {self._guessed(other.id) for other in self.neighbours.together(sighting) if other.id not in names}
         result: dict[_Group, Score] = {}

@@ -120,7 +120,7 @@ class Resolver:
         former = self.neighbours.gallery.get(revision.id)
         if former is not None and former.revision >= revision.revision:
             return False
-        sighting = revision.after(former)
+        sighting = self._scorer.camera_bias.removed(revision).after(former)
         if former is None:
             self._scorer.prior.observe(sighting.camera, sighting.start)
             due = after(sighting.start, self._matching.confirm_after)
@@ -132,6 +132,7 @@ class Resolver:
         self.vehicles.put(sighting)
         if not sighting.open:
             self._learn_different(sighting)
+            self._scorer.camera_bias.learn(revision)
             self._scorer.vehicle_type.observe(sighting)
         if (decision := self._decisions.get(sighting.id)) is not None:
             decision.settled = after(self._now, self._matching.confirm_after)

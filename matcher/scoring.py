@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from matcher.evidence.appearance import AppearanceTerm
+from matcher.evidence.camera_bias import CameraBias
 from matcher.evidence.prior import PriorTerm
 from matcher.evidence.term import Comparison, Pair, Term
 from matcher.evidence.travel_time import TravelTimeTerm
@@ -39,6 +40,7 @@ class Scorer:
     def __init__(self, site: Site, topology: Topology) -> None:
         matching = site.matching
         self._topology = topology
+        self.camera_bias = CameraBias()
         self.prior = PriorTerm(matching.new_vehicle_prior)
         self.appearance = AppearanceTerm({embedder.model: embedder.weight for embedder in site.models.embedders})
         self.travel_time = TravelTimeTerm()

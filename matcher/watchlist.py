@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from matcher.evidence.appearance import AppearanceTerm
+from matcher.evidence.camera_bias import CameraBias
 from matcher.sightings import Appearance, Sighting
 from throughline.messages import Clock, Evidence, Watch
 from throughline.times import Instant
@@ -38,10 +39,12 @@ class WatchList:
 
     Args:
         appearance: Compares and calibrates.
+        bias: Of the cameras; a picture on the list, whose camera is unknown, is freed of what they share.
     """
 
-    def __init__(self, appearance: AppearanceTerm) -> None:
+    def __init__(self, appearance: AppearanceTerm, bias: CameraBias) -> None:
         self._appearance = appearance
+        self._bias = bias
         self._entries: dict[str, _Entry] = {}
 
     def update(self, watch: Watch) -> None:
@@ -64,7 +67,7 @@ class WatchList:
         for name, entry in self._entries.items():
             if sighting.id in entry.found or (entry.until is not None and sighting.start > entry.until):
                 continue
-            similarity = self._appearance.similarity(entry.likeness, sighting)
+            similarity = self._appearance.similarity(self._bias.removed(entry.likeness), sighting)
             if similarity is None:
                 continue
             ratio = self._appearance.calibration(similarity).ratio(similarity.value)

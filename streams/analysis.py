@@ -11,7 +11,7 @@ import structlog
 from inference.models import Models
 from streams.media import Media
 from streams.regions import Regions
-from streams.tracker import Tracker
+from streams.tracker import TimeNotAdvancingError, Tracker
 from streams.tracklets import Crop, TrackletBuilder
 from throughline.messages import Progress, Tracklet
 from throughline.settings import CameraSettings, Site
@@ -56,6 +56,8 @@ class CameraAnalysis:
             for shot in observation.best_shots:
                 self._media.keep_shot(self._camera.id, shot.path, shot.image)
             self._media.show(frame, tracks)
+        except TimeNotAdvancingError:
+            self._metrics.frames_dropped.labels(self._camera.id, "clock").inc()
         except Exception as error:  # noqa: BLE001 - one frame, one network: nothing that may happen here ends a camera
             self._metrics.frames_dropped.labels(self._camera.id, "failed").inc()
             self._complain("frame not analysed", error)
@@ -119,6 +121,7 @@ class _View:
     def __init__(self, site: Site, camera: CameraSettings, models: Models, size: tuple[int, int]) -> None:
         self.size = size
         self.regions = Regions(camera, size)
-        self.tracker = Tracker(site.tracking, size)
+        least = site.tracking.min_confidence if camera.min_confidence is None else camera.min_confidence
+        self.tracker = Tracker(site.tracking.model_copy(update={"min_confidence": least}), size)
         names = [(embedder.name, embedder.hash) for embedder, _ in models.embedders]
         self.builder = TrackletBuilder(site.site, camera, site.tracking, names)

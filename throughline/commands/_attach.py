@@ -24,16 +24,15 @@ async def attached_bus(settings: KafkaSettings, metrics: Metrics) -> AsyncIterat
     from throughline.bus import KafkaBus
 
     embedded = settings.bootstrap_servers == EMBEDDED
-    if embedded:
-        settings = settings.model_copy(update={"bootstrap_servers": f"127.0.0.1:{settings.embedded_port}"})
-    bus = KafkaBus(settings, metrics)
+    servers = f"127.0.0.1:{settings.embedded_port}" if embedded else None
+    bus = KafkaBus(settings, metrics, servers)
     try:
         try:
             await bus.start()
         except BusError as error:
             if embedded:
                 raise CommandError(
-                    f"no embedded broker answers on {settings.bootstrap_servers}: is `throughline run` running "
+                    f"no embedded broker answers on {servers}: is `throughline run` running "
                     "with this site file? (kafka.embedded_port says where it is looked for)"
                 ) from error
             raise

@@ -44,7 +44,10 @@ def report(site: Site, recording: Recording, truth: Mapping[str, CameraTruth]) -
         "links": links,
         "seconds": round(recording.wall_seconds, 1),
         "capture_to_tracklet_seconds": {"p50": metrics.quantile(_LATENCY, 0.5), "p99": metrics.quantile(_LATENCY, 0.99)},
-        "decision_delay_seconds": {"p50": metrics.quantile(_DECISION, 0.5), "p99": metrics.quantile(_DECISION, 0.99)},
+        "decision_delay_seconds": {
+            "p50": metrics.quantile(_DECISION, 0.5, kind="provisional"),
+            "p99": metrics.quantile(_DECISION, 0.99, kind="provisional"),
+        },
         "cores": recording.cpu_seconds / recording.wall_seconds if recording.wall_seconds else 0.0,
         "frames": {
             camera.id: {
@@ -71,7 +74,7 @@ def report_lines(result: Mapping[str, Any]) -> list[str]:
         "",
         f"  precision {result['precision']:.3f}, recall {result['recall']:.3f}",
         f"  capture of a frame to its record on Kafka: p50 {latency['p50'] * 1000:.0f} ms, p99 {latency['p99'] * 1000:.0f} ms",
-        f"  first decision about a tracklet, after its first sighting: p50 {delay['p50']:.1f} s, p99 {delay['p99']:.1f} s",
+        f"  first sighting of a vehicle to its provisional match: p50 {delay['p50']:.1f} s, p99 {delay['p99']:.1f} s",
         f"  {result['cores']:.2f} cores used; {analysed:.0f} frames analysed, {dropped:.0f} dropped because the machine was busy",
     ]
     return lines

@@ -106,24 +106,24 @@ async def record(
     recording, metrics, readiness = Recording(), Metrics(), Readiness()
     product = Product([site], metrics, readiness)
     ended = asyncio.Event()
-    async with TelemetryServer(metrics, readiness, site.telemetry), asyncio.TaskGroup() as group:
-        running = group.create_task(product.run(ended))
+    async with TelemetryServer(metrics, readiness, site.telemetry):
+        running = asyncio.create_task(product.run(ended))
         try:
-            await _first({asyncio.create_task(product.started.wait()), running}, _START_SECONDS)
-            if running.done():
-                running.result()
-            async with open_bus(site.kafka, Metrics()) as bus:
-                reading = [
-                    group.create_task(_read_events(bus, site, recording, show)),
-                    group.create_task(_read_tracklets(bus, site, recording)),
-                ]
-                await _observe(recording, readiness, site, seconds, stop, say)
-                ended.set()
-                for task in reading:
-                    task.cancel()
-                await asyncio.wait(reading)
+            starting = asyncio.create_task(product.started.wait())
+            await asyncio.wait({starting, running}, return_when=asyncio.FIRST_COMPLETED)
+            starting.cancel()
+            if not running.done():
+                async with open_bus(site.kafka, Metrics()) as bus, asyncio.TaskGroup() as reading:
+                    readers = [
+                        reading.create_task(_read_events(bus, site, recording, show)),
+                        reading.create_task(_read_tracklets(bus, site, recording)),
+                    ]
+                    await _observe(recording, readiness, site, seconds, stop, say)
+                    for reader in readers:
+                        reader.cancel()
         finally:
             ended.set()
+            await running
     recording.exposition = metrics.exposition()
     return recording
 
@@ -178,7 +178,3 @@ async def _read_tracklets(bus: Bus, site: Site, recording: Recording) -> None:
 async def _pause(seconds: float, stop: asyncio.Event) -> None:
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(stop.wait(), seconds)
-
-
-async def _first(tasks: set[asyncio.Task[Any]], seconds: float) -> None:
-    await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)

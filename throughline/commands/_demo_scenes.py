@@ -26,14 +26,25 @@ _HIGHWAY_TILES = ((400, 150, 400, 220), (80, 300, 520, 420), (480, 300, 600, 420
 class Scene(Protocol):
     """Footage of some cameras, with truth."""
 
-    title: str
-    """For the person at the screen: what is shown, and where the truth comes from."""
-    footage: Mapping[str, Path]
-    """H.264 file by camera id."""
-    delays: Mapping[str, float]
-    """Seconds by which a camera's footage starts late, by camera id."""
-    site: Mapping[str, Any]
-    """Site file without addresses: `models`, `cameras`, `links`."""
+    @property
+    def title(self) -> str:
+        """For the person at the screen: what is shown, and where the truth comes from."""
+        ...
+
+    @property
+    def footage(self) -> Mapping[str, Path]:
+        """H.264 file by camera id."""
+        ...
+
+    @property
+    def delays(self) -> Mapping[str, float]:
+        """Seconds by which a camera's footage starts late, by camera id."""
+        ...
+
+    @property
+    def site(self) -> Mapping[str, Any]:
+        """Site file without addresses: `models`, `cameras`, `links`."""
+        ...
 
     def truth(self, epochs: Mapping[str, Instant]) -> dict[str, CameraTruth]:
         """True boxes by camera id, for footage that began (loop 0) at ``epochs``."""

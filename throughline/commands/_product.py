@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 import structlog
 
@@ -51,7 +51,7 @@ class Product:
         """Set when every bus is connected and all parts have been started."""
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Works until ``stop`` is set, or until all recordings are over and no camera is live.
+        """Works until ``stop`` is set, or until all footage is over.
 
         Raises:
             BusError: a Kafka cannot be reached at the start.
@@ -63,32 +63,29 @@ class Product:
         async with contextlib.AsyncExitStack() as stack:
             models = self._load_models(stack)
             buses = await self._open_buses(stack)
+            streams_over = asyncio.Event()
             async with asyncio.TaskGroup() as group:
-                matching = [
-                    group.create_task(self._match(site, buses[site.kafka], stop))
-                    for site in self._sites
-                    if "matcher" in self._parts
-                ]
+                if "matcher" in self._parts:
+                    for site in self._sites:
+                        group.create_task(self._match(site, buses[site.kafka], streams_over))
                 streaming = [
                     group.create_task(self._stream(site, models[site.site], buses[site.kafka], stop))
                     for site in self._sites
                     if "streams" in self._parts
                 ]
                 self.started.set()
-                if streaming:
-                    await asyncio.wait(streaming)
-                    if not stop.is_set():
-                        log.info("all footage is over")
-                        stop.set()
-                if matching:
-                    await asyncio.wait(matching)
+                await (asyncio.wait(streaming) if streaming else stop.wait())
+                if not stop.is_set():
+                    log.info("all footage is over")
+                streams_over.set()  # only now, so that the matcher still reads what the workers say last
 
     def _load_models(self, stack: contextlib.AsyncExitStack) -> dict[str, Models]:
         """Models by site; sites that want the same share them."""
         loaded: dict[tuple[ModelsSettings, float, float], Models] = {}
         by_site = {}
         for site in self._sites if "streams" in self._parts else ():
-            wanted = (site.models, site.tracking.min_confidence, site.tracking.nms_iou)
+            overrides = (camera.min_confidence for camera in site.cameras if camera.min_confidence is not None)
+            wanted = (site.models, min([site.tracking.min_confidence, *overrides]), site.tracking.nms_iou)
             if wanted not in loaded:
                 settings, confidence, overlap = wanted
                 try:
@@ -115,27 +112,37 @@ class Product:
 
         async def run() -> None:
             fleet = Fleet(site, bus, models, self._metrics)
-            watch = asyncio.create_task(self._watch(part, lambda: fleet.ready, "not every camera has been tried yet"))
-            try:
+            async with self._watched(part, lambda: fleet.ready, "not every camera has been tried yet"):
                 await fleet.run(stop)
-            finally:
-                watch.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await watch
 
         await self._keep_running(part, run, stop)
 
     async def _match(self, site: Site, bus: Bus, stop: asyncio.Event) -> None:
+        part = f"matcher {site.site}"
+
         async def run() -> None:
-            self._readiness.set(f"matcher {site.site}", True)
-            await MatcherService(bus, site, self._metrics).run(stop)
+            service = MatcherService(bus, site, self._metrics)
+            async with self._watched(part, lambda: service.ready, "it has not read what stands on Kafka yet"):
+                await service.run(stop)
 
-        await self._keep_running(f"matcher {site.site}", run, stop)
+        await self._keep_running(part, run, stop)
 
-    async def _watch(self, part: str, ready: Callable[[], bool], why: str) -> None:
-        while True:
-            self._readiness.set(part, ready(), why)
-            await asyncio.sleep(_READY_INTERVAL)
+    @contextlib.asynccontextmanager
+    async def _watched(self, part: str, ready: Callable[[], bool], why: str) -> AsyncIterator[None]:
+        """Tells the readiness of ``part`` while it runs."""
+
+        async def watch() -> None:
+            while True:
+                self._readiness.set(part, ready(), why)
+                await asyncio.sleep(_READY_INTERVAL)
+
+        watching = asyncio.create_task(watch())
+        try:
+            yield
+        finally:
+            watching.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await watching
 
     async def _keep_running(self, part: str, run: Callable[[], Awaitable[None]], stop: asyncio.Event) -> None:
         pause = _FIRST_PAUSE

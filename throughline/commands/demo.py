@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +87,7 @@ async def _show(scene: Any, options: argparse.Namespace, cache: Path, say: Any, 
     return result
 
 
-def _site_text(scene: Any, urls: dict[str, str], options: argparse.Namespace) -> str:
+def _site_text(scene: Any, urls: Mapping[str, str], options: argparse.Namespace) -> str:
     site = {
         "site": "demo",
         "kafka": {"bootstrap_servers": "embedded", "embedded_port": options.kafka_port},

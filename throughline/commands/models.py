@@ -5,9 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from throughline.commands._exit import BAD_INPUT, FAILED, CommandError
 from throughline.commands._output import print_json, print_table, say
+
+if TYPE_CHECKING:
+    from inference.catalogue import CatalogueEntry
 
 __all__ = ["add_parser"]
 
@@ -30,22 +34,29 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def _list(options: argparse.Namespace) -> int:
     from inference.catalogue import CATALOGUE, locate, model_folders
+    from inference.errors import ModelError
+
+    def here(entry: CatalogueEntry) -> str:
+        if entry.file is None:
+            return "built in"
+        try:
+            return str(locate(entry, folders) or "no")
+        except ModelError:
+            return "damaged: pull it again"
 
     folders = model_folders()
-    rows = []
-    for entry in CATALOGUE:
-        path = None if entry.file is None else locate(entry, folders)
-        rows.append(
-            {
-                "name": entry.name,
-                "kind": entry.kind,
-                "here": "built in" if entry.file is None else str(path) if path else "no",
-                "licence": entry.licence,
-                "sha256": entry.sha256,
-                "source": entry.source,
-                "description": entry.description,
-            }
-        )
+    rows = [
+        {
+            "name": entry.name,
+            "kind": entry.kind,
+            "here": here(entry),
+            "licence": entry.licence,
+            "sha256": entry.sha256,
+            "source": entry.source,
+            "description": entry.description,
+        }
+        for entry in CATALOGUE
+    ]
     if options.json:
         print_json({"models": rows, "folders": [str(folder) for folder in folders]})
     else:

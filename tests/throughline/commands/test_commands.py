@@ -17,7 +17,7 @@ def test_the_reference_of_commands_is_up_to_date() -> None:
 
 
 def test_recorded_tracks_are_associated_and_scored(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Three vehicles drive from c1 to c2 in 6 s; the second overtakes the first on the way, so that only looks tell them apart."""
+    """Three vehicles drive from c1 to c2; the second overtakes the first on the way, so that only looks tell them apart."""
     rng = np.random.default_rng(3)
     looks = rng.normal(size=(3, 64))
     looks /= np.linalg.norm(looks, axis=1, keepdims=True)

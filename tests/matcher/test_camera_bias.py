@@ -1,0 +1,80 @@
+import numpy as np
+
+from matcher.evidence.camera_bias import CameraBias
+from matcher.sightings import Appearance, Sighting
+from throughline.messages import Clock
+from throughline.types import ClockSource, FloatArray
+
+KEY = ("net", "0")
+
+
+def unit(vectors: FloatArray) -> FloatArray:
+    return (vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)).astype(np.float32)
+
+
+def sighting(camera: str, vector: FloatArray, number: int = 0) -> Sighting:
+    looks = {KEY: Appearance(vector, vector[None])}
+    return Sighting(f"{camera}-{number}", camera, 0, number, number + 1, False, Clock(ClockSource.RTCP, 0.0), looks)
+
+
+def scene(bias: float, vehicles: int = 200) -> tuple[CameraBias, FloatArray, FloatArray]:
+    """Views of the same vehicles by two cameras, each of which adds a direction of its own; and what was learned of them."""
+    rng = np.random.default_rng(1)
+    identities = unit(rng.normal(size=(vehicles, 64)))
+    shifts = bias * unit(rng.normal(size=(2, 64)))
+    views = [unit(identities + shift + 0.4 * unit(rng.normal(size=identities.shape))) for shift in shifts]
+    learned = CameraBias()
+    for camera, seen in zip("ab", views, strict=True):
+        for number, vector in enumerate(seen):
+            learned.learn(sighting(camera, vector, number))
+    return learned, views[0], views[1]
+
+
+def cosines(learned: CameraBias, first: FloatArray, second: FloatArray) -> FloatArray:
+    one = np.stack([learned.removed(sighting("a", vector)).looks[KEY].mean for vector in first])
+    other = np.stack([learned.removed(sighting("b", vector)).looks[KEY].mean for vector in second])
+    result: FloatArray = one @ other.T
+    return result
+
+
+def separation(matrix: FloatArray) -> float:
+    """Share of wrong pairs that look less alike than the right one."""
+    return float((np.diag(matrix)[:, None] > matrix).sum() / (len(matrix) * (len(matrix) - 1)))
+
+
+def test_what_a_camera_adds_to_all_vehicles_is_taken_out() -> None:
+    learned, first, second = scene(bias=1.5)
+    same = np.eye(len(first), dtype=bool)
+    before, after = first @ second.T, cosines(learned, first, second)
+    assert after[same].mean() - after[~same].mean() > before[same].mean() - before[~same].mean() + 0.2
+    assert abs(float(after[~same].mean())) < 0.05
+    within = np.stack([learned.removed(sighting("a", vector)).looks[KEY].mean for vector in first])
+    assert float((first @ first.T)[~same].mean()) > 0.5
+    assert abs(float((within @ within.T)[~same].mean())) < 0.05
+
+
+def test_a_network_without_bias_keeps_its_word() -> None:
+    learned, first, second = scene(bias=0.0)
+    assert np.abs(cosines(learned, first, second) - first @ second.T).max() < 0.15
+    assert separation(cosines(learned, first, second)) >= separation(first @ second.T) - 0.005
+
+
+def test_few_vehicles_change_little() -> None:
+    learned, first, second = scene(bias=0.0, vehicles=2)
+    assert np.abs(cosines(learned, first, second) - first @ second.T).max() < 0.1
+
+
+def test_a_camera_that_is_not_known_gets_what_all_share() -> None:
+    learned, first, _ = scene(bias=1.5)
+    elsewhere = sighting("", first[0])
+    freed = learned.removed(elsewhere).looks[KEY].mean
+    assert abs(float(np.linalg.norm(freed)) - 1.0) < 1e-5
+    assert not np.allclose(freed, first[0], atol=0.05)
+    assert np.array_equal(CameraBias().removed(elsewhere).looks[KEY].mean, first[0])
+
+
+def test_networks_of_other_dimensions_are_left_alone() -> None:
+    learned, _, _ = scene(bias=1.0)
+    odd = sighting("a", unit(np.ones(8, np.float32)))
+    learned.learn(odd)
+    assert np.array_equal(learned.removed(odd).looks[KEY].mean, odd.looks[KEY].mean)
