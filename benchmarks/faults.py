@@ -36,9 +36,7 @@ def main() -> int:
     options = _options()
     with tempfile.TemporaryDirectory() as folder:
         rows = _run(options, Path(folder))
-    print(
-        "| fault | noticed after, s | analysed again after it ended, s | reconnects counted | frames of the other camera meanwhile | verdict |"
-    )
+    print("| fault | noticed after, s | back after its end, s | reconnects counted | the other camera's frames | verdict |")
     print("|---|---|---|---|---|---|")
     for row in rows:
         print(
@@ -95,9 +93,8 @@ def _run(options: argparse.Namespace, folder: Path) -> list[dict[str, Any]]:
             )
         )
         tried = watch.scrape().total("throughline_camera_reconnects_total", camera="broken")
-        print(
-            f"A third camera sent rubbish all the time: tried {tried:.0f} times, {log.read_text().count('Traceback')} tracebacks in the log.\n"
-        )
+        tracebacks = log.read_text().count("Traceback")
+        print(f"A third camera sent rubbish all the time: tried {tried:.0f} times, {tracebacks} tracebacks in the log.\n")
     return rows
 
 

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from evaluation.passages import Passage
 from throughline.messages import PathPoint
 from throughline.times import Instant, seconds_between
 from throughline.types import FloatArray, IntArray
 
-__all__ = ["CameraTruth", "Passage", "Vehicle", "label", "passages"]
+__all__ = ["CameraTruth", "Vehicle", "label", "passages"]
 
 Vehicle = tuple[int, int]
 """(loop of the footage, identity in the footage): each loop brings the vehicles anew."""
@@ -62,17 +63,6 @@ class CameraTruth:
                     yield (loop, int(vehicle)), first, last
 
 
-@dataclass(frozen=True, slots=True)
-class Passage:
-    """One true vehicle that drives from one camera's view to another's."""
-
-    vehicle: Vehicle
-    origin: str
-    destination: str
-    left: Instant
-    arrived: Instant
-
-
 def label(path: Sequence[PathPoint], truth: CameraTruth, *, least_overlap: float = 0.3) -> Vehicle | None:
     """The true vehicle that most points of ``path`` lie on.
 
@@ -104,15 +94,13 @@ def passages(
     origin: CameraTruth, destination: CameraTruth, start: Instant, end: Instant, *, least_seen: float = 0.5
 ) -> list[Passage]:
     """Vehicles that both cameras show, whole and for at least ``least_seen`` seconds each, between two instants."""
-    arrivals = {vehicle: (first, last) for vehicle, first, last in destination.visits(start, end)}
-    found = []
-    for vehicle, first, last in origin.visits(start, end):
-        if vehicle not in arrivals:
-            continue
-        arrived, gone = arrivals[vehicle]
-        if seconds_between(first, last) >= least_seen and seconds_between(arrived, gone) >= least_seen:
-            found.append(Passage(vehicle, origin.camera, destination.camera, last, arrived))
-    return found
+    arrived = {vehicle: (first, last) for vehicle, first, last in destination.visits(start, end)}
+    left = {vehicle: (first, last) for vehicle, first, last in origin.visits(start, end)}
+    return [
+        Passage(vehicle, origin.camera, destination.camera)
+        for vehicle in left
+        if vehicle in arrived and min(seconds_between(*left[vehicle]), seconds_between(*arrived[vehicle])) >= least_seen
+    ]
 
 
 def _overlap(box: FloatArray, boxes: FloatArray) -> FloatArray:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 __all__ = ["Join", "Passage", "PassageScore", "score_passages"]
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Passage:
     """A vehicle that was seen by one camera and then by another.
 
@@ -18,7 +18,7 @@ class Passage:
         to: Camera id.
     """
 
-    vehicle: str | int
+    vehicle: Hashable
     from_: str
     to: str
 

@@ -329,7 +329,7 @@ class MatchEvent(msgspec.Struct, frozen=True):
         gates: Each gate passed.
         runner_up: The best alternative.
         margin: ``log_odds`` minus the runner-up's.
-        replaces: The event that this one revises, retracts or confirms.
+        replaces: The event that this one revises or retracts.
         reason: Why a decision was revised or retracted, in words.
         configuration: Hash of the settings that decide.
         models: Hash by model name.

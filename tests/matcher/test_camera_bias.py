@@ -1,4 +1,7 @@
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 
 from matcher.evidence.camera_bias import CameraBias
 from matcher.sightings import Appearance, Sighting
@@ -8,8 +11,8 @@ from throughline.types import ClockSource, FloatArray
 KEY = ("net", "0")
 
 
-def unit(vectors: FloatArray) -> FloatArray:
-    return (vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)).astype(np.float32)
+def unit(vectors: npt.NDArray[Any]) -> FloatArray:
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=-1, keepdims=True), np.float32)
 
 
 def sighting(camera: str, vector: FloatArray, number: int = 0) -> Sighting:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from evaluation.labelling import CameraTruth, Vehicle, label, passages
+from evaluation.labelling import CameraTruth, label, passages
+from evaluation.passages import Join, score_passages
 from throughline.commands._demo_run import Recording
 from throughline.settings import Site
 from throughline.telemetry.scrape import Scrape
@@ -13,8 +14,6 @@ from throughline.times import after
 
 __all__ = ["report", "report_lines"]
 
-_LATENCY = "throughline_capture_to_tracklet_seconds"
-_DECISION = "throughline_decision_delay_seconds"
 _MARGIN = 1.5
 """Seconds by which a tracklet may begin before, or end after, the passage that it belongs to."""
 
@@ -24,30 +23,32 @@ def report(site: Site, recording: Recording, truth: Mapping[str, CameraTruth]) -
 
     A true passage is a vehicle that both cameras of a link show while the product was watched. It is *matched* when a confirmed
     join connects a tracklet of it at the one camera with a tracklet of it at the other; else it is *missed*. A join of tracklets
-    that show different vehicles, or something that is no vehicle, is *wrong*; joins outside the watched time are not counted.
+    that show different vehicles, or something that is no vehicle, is *wrong*, also within one camera.
     """
-    shown = {
-        name: label(tracklet.path, truth[tracklet.camera])
-        for name, tracklet in recording.closed.items()
-        if tracklet.camera in truth and tracklet.path
-    }
-    joins = _final_joins(recording)
-    links = [_link(site_link.from_, site_link.to, recording, truth, shown, joins) for site_link in site.links]
-    total = {
-        key: sum(link[key] for link in links) for key in ("true_passages", "matched", "missed", "missed_not_tracked", "wrong")
-    }
+    closed = recording.closed
+    shown = {name: label(tracklet.path, truth[tracklet.camera]) for name, tracklet in closed.items() if tracklet.camera in truth}
+    true = [
+        passage for link in site.links for passage in passages(truth[link.from_], truth[link.to], recording.start, recording.end)
+    ]
+    score = score_passages(shown, _joins(recording), true)
+    seen = {(closed[name].camera, vehicle) for name, vehicle in shown.items()}
+    untracked = [p for p in score.missed if (p.from_, p.vehicle) not in seen or (p.to, p.vehicle) not in seen]
     metrics = Scrape.parse(recording.exposition)
     return {
-        **total,
-        "precision": _share(total["matched"], total["matched"] + total["wrong"]),
-        "recall": _share(total["matched"], total["true_passages"]),
-        "links": links,
-        "seconds": round(recording.wall_seconds, 1),
-        "capture_to_tracklet_seconds": {"p50": metrics.quantile(_LATENCY, 0.5), "p99": metrics.quantile(_LATENCY, 0.99)},
-        "decision_delay_seconds": {
-            "p50": metrics.quantile(_DECISION, 0.5, kind="provisional"),
-            "p99": metrics.quantile(_DECISION, 0.99, kind="provisional"),
+        "true_passages": len(true),
+        "matched": len(score.matched),
+        "missed": len(score.missed),
+        "missed_not_tracked": len(untracked),
+        "wrong": len(score.wrong),
+        "precision": score.precision,
+        "recall": score.recall,
+        "links": {
+            f"{origin} -> {destination}": {"matched": len(link.matched), "missed": len(link.missed), "wrong": len(link.wrong)}
+            for (origin, destination), link in score.by_link.items()
         },
+        "seconds": round(recording.wall_seconds, 1),
+        "capture_to_tracklet_seconds": _quantiles(metrics, "throughline_capture_to_tracklet_seconds"),
+        "decision_delay_seconds": _quantiles(metrics, "throughline_decision_delay_seconds", kind="provisional"),
         "cores": recording.cpu_seconds / recording.wall_seconds if recording.wall_seconds else 0.0,
         "frames": {
             camera.id: {
@@ -64,10 +65,11 @@ def report_lines(result: Mapping[str, Any]) -> list[str]:
     latency, delay = result["capture_to_tracklet_seconds"], result["decision_delay_seconds"]
     lines = [f"Against the known truth, {result['seconds']:.0f} s of traffic:", ""]
     lines += [
-        f"  {link['link']}: {link['true_passages']} true passages, {link['matched']} matched, {link['missed']} missed "
-        f"({link['missed_not_tracked']} of them not tracked by one of the cameras), {link['wrong']} wrong"
-        for link in result["links"]
+        f"  {name}: {link['matched']} of {link['matched'] + link['missed']} true passages matched, {link['missed']} missed, "
+        f"{link['wrong']} wrong"
+        for name, link in result["links"].items()
     ]
+    lines += ["", f"  {result['missed_not_tracked']} of the missed ones were not tracked by one of the two cameras"]
     dropped = sum(frames["dropped_busy"] for frames in result["frames"].values())
     analysed = sum(frames["analysed"] for frames in result["frames"].values())
     lines += [
@@ -80,56 +82,21 @@ def report_lines(result: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _final_joins(recording: Recording) -> dict[str, str]:
-    """The tracklet that each tracklet was finally joined to."""
-    joins: dict[str, str] = {}
+def _joins(recording: Recording) -> list[Join]:
+    """Final joins of tracklets that lie within the watched time."""
+    final: dict[str, str] = {}
     for event in recording.events:
         if event.kind in ("confirmed", "revised") and event.joined is not None:
-            joins[event.tracklet.tracklet] = event.joined.tracklet
+            final[event.tracklet.tracklet] = event.joined.tracklet
         elif event.kind in ("retracted", "new", "revised"):
-            joins.pop(event.tracklet.tracklet, None)
-    return joins
-
-
-def _link(
-    origin: str,
-    destination: str,
-    recording: Recording,
-    truth: Mapping[str, CameraTruth],
-    shown: Mapping[str, Vehicle | None],
-    joins: Mapping[str, str],
-) -> dict[str, Any]:
-    true = {passage.vehicle for passage in passages(truth[origin], truth[destination], recording.start, recording.end)}
-    closed = recording.closed
-    on_link = {
-        (later, earlier)
-        for later, earlier in joins.items()
-        if later in closed and earlier in closed and (closed[earlier].camera, closed[later].camera) == (origin, destination)
-    }
-    matched = {
-        shown[later] for later, earlier in on_link if shown.get(later) is not None and shown.get(later) == shown.get(earlier)
-    }
-    low, high = after(recording.start, -_MARGIN), after(recording.end, _MARGIN)
-    wrong = [
-        (later, earlier)
-        for later, earlier in on_link
-        if (shown.get(later) is None or shown.get(later) != shown.get(earlier))
-        and low <= closed[earlier].start
-        and closed[later].end <= high
+            final.pop(event.tracklet.tracklet, None)
+    closed, low, high = recording.closed, after(recording.start, -_MARGIN), after(recording.end, _MARGIN)
+    return [
+        Join(later, closed[later].camera, earlier, closed[earlier].camera)
+        for later, earlier in final.items()
+        if later in closed and earlier in closed and low <= closed[earlier].start and closed[later].end <= high
     ]
-    tracked = {camera: {shown[name] for name in shown if closed[name].camera == camera} for camera in (origin, destination)}
-    missed = true - matched
-    return {
-        "link": f"{origin} -> {destination}",
-        "true_passages": len(true),
-        "matched": len(true & matched),
-        "missed": len(missed),
-        "missed_not_tracked": sum(vehicle not in tracked[origin] or vehicle not in tracked[destination] for vehicle in missed),
-        "wrong": len(wrong),
-        "missed_passages": [{"loop": loop, "vehicle": vehicle} for loop, vehicle in sorted(missed)],
-        "wrong_joins": [{"tracklet": later, "joined": earlier} for later, earlier in sorted(wrong)],
-    }
 
 
-def _share(part: int, whole: int) -> float:
-    return part / whole if whole else 0.0
+def _quantiles(metrics: Scrape, name: str, **labels: str) -> dict[str, float]:
+    return {text: metrics.quantile(name, share, None, **labels) for text, share in (("p50", 0.5), ("p99", 0.99))}
