@@ -27,7 +27,7 @@ _TOPICS: dict[str, tuple[str, str, str, tuple[str, ...]]] = {
         ("tracklet/1", "progress/1", "correction/1", "watch/1"),
     ),
     "matches": ("site", "application/json", "Match events, with a sequence number per site.", ("match/1",)),
-    "cameras": ("camera id", "application/json", "Status of each camera, for people; compacted.", ("camera/1",)),
+    "cameras": ("site/camera", "application/json", "Status of each camera, for people; compacted.", ("camera/1",)),
 }
 
 _SIMPLE_TYPES = {"string": "text", "number": "number", "integer": "whole number", "boolean": "true or false"}

@@ -51,7 +51,7 @@ def address(message: Message, settings: KafkaSettings, traceparent: str | None =
         headers["traceparent"] = traceparent.encode("ascii")
     match message:
         case CameraStatus():
-            return Addressed(settings.topic(CAMERAS), message.camera, value, headers)
+            return Addressed(settings.topic(CAMERAS), f"{message.site}/{message.camera}", value, headers)
         case MatchEvent():
             return Addressed(settings.topic(MATCHES), message.site, value, headers)
         case _:

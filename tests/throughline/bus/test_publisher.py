@@ -59,7 +59,7 @@ async def test_match_events_are_json_under_their_site() -> None:
 async def test_camera_status_is_json_under_its_camera() -> None:
     status = CameraStatus("harbour", "c07", "stalled", 8)
     record = await published(status)
-    assert (record.topic, record.key) == ("city.cameras", b"c07")
+    assert (record.topic, record.key) == ("city.cameras", b"harbour/c07")
     assert record.headers == {"schema": b"camera/1", "content-type": b"application/json"}
     assert decode_camera_status(record.value or b"") == status
 
