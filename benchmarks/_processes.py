@@ -14,7 +14,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-__all__ = ["cpu_seconds", "first_json_line", "free_port", "python_process", "resident_megabytes", "wait_until"]
+from throughline.telemetry.scrape import ready
+
+__all__ = [
+    "cpu_seconds",
+    "first_json_line",
+    "free_port",
+    "python_process",
+    "resident_megabytes",
+    "wait_until",
+    "wait_until_ready",
+]
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -81,6 +91,20 @@ def wait_until(condition: Any, seconds: float, what: str) -> float:
             return time.monotonic() - start
         time.sleep(0.1)
     raise TimeoutError(f"waited {seconds:g} s for {what}")
+
+
+def wait_until_ready(product: subprocess.Popen[str], port: int, log: Path) -> None:
+    """Waits for /readyz of a product that writes ``log``.
+
+    Raises:
+        RuntimeError: it ended, or was not ready in a minute; the text holds the end of its log.
+    """
+    try:
+        wait_until(lambda: product.poll() is not None or ready(port), 60, "the product to be ready")
+    except TimeoutError as error:
+        raise RuntimeError(f"{error}: {log.read_text()[-2000:]}") from error
+    if product.poll() is not None:
+        raise RuntimeError(f"the product ended: {log.read_text()[-2000:]}")
 
 
 def _family(pid: int) -> list[int]:

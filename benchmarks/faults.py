@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import os
 import signal
 import socketserver
 import subprocess
@@ -22,9 +21,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks._processes import first_json_line, free_port, python_process, wait_until
+from benchmarks._processes import first_json_line, free_port, python_process, wait_until, wait_until_ready
 from simulation.virtual_cameras import View, cut_cameras
-from throughline.telemetry.scrape import Scrape, ready
+from throughline.commands._shared_data import shared_data
+from throughline.telemetry.scrape import Scrape
 
 __all__ = ["main"]
 
@@ -49,7 +49,7 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    data = Path(os.environ.get("THROUGHLINE_SHARED_DATA", "../shared/data"))
+    data = shared_data()
     parser.add_argument("--clip", type=Path, default=data / "clips" / "highway.mp4", help="H.264 footage to play")
     parser.add_argument("--away", type=float, default=6.0, help="seconds that a camera stays away")
     parser.add_argument("--json", action="store_true")
@@ -70,7 +70,7 @@ def _run(options: argparse.Namespace, folder: Path) -> list[dict[str, Any]]:
         site.write_text(_site({**ports, "broken": rubbish}, metrics_port))
         log = folder / "run.log"
         product = stack.enter_context(python_process(["-m", "throughline.commands", "run", str(site)], log))
-        wait_until(lambda: ready(metrics_port), 60, "the product to be ready")
+        wait_until_ready(product, metrics_port, log)
         watch = _Watch(metrics_port, product)
         wait_until(lambda: watch.analysed("c01") > 20 and watch.analysed("c02") > 20, 30, "frames of both cameras")
 

@@ -18,9 +18,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from benchmarks._processes import cpu_seconds, first_json_line, free_port, python_process, resident_megabytes, wait_until
+from benchmarks._processes import cpu_seconds, first_json_line, free_port, python_process, resident_megabytes, wait_until_ready
 from simulation.virtual_cameras import View, cut_cameras
-from throughline.telemetry.scrape import Scrape, ready
+from throughline.commands._shared_data import shared_data
+from throughline.telemetry.scrape import Scrape
 
 __all__ = ["main"]
 
@@ -40,9 +41,11 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    data = Path(os.environ.get("THROUGHLINE_SHARED_DATA", "../shared/data"))
+    data = shared_data()
     parser.add_argument("--clip", type=Path, default=data / "clips" / "highway.mp4", help="H.264 footage to play")
-    parser.add_argument("--detector", default=str(data / "models" / "yolox_nano.onnx"), help="ONNX file, or a catalogue name")
+    parser.add_argument(
+        "--detector", default=str(data / "models" / "yolox_nano.onnx"), help="absolute path of an ONNX file, or a name"
+    )
     parser.add_argument("--embedder", default="colour-histogram", help="ONNX file, or a catalogue name")
     parser.add_argument("--cameras", type=int, default=4)
     parser.add_argument("--fps", type=float, default=10.0, help="analysed frames a second and camera")
@@ -71,10 +74,7 @@ def _measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
         site = folder / "site.yaml"
         site.write_text(_site(options, names, announced["port"], metrics_port))
         with python_process(["-m", "throughline.commands", "run", str(site)], run_log, output=subprocess.DEVNULL) as product:
-            try:
-                wait_until(lambda: ready(metrics_port), 60, "the product to be ready")
-            except TimeoutError as error:
-                raise RuntimeError(f"{error}: {run_log.read_text()[-3000:]}") from error
+            wait_until_ready(product, metrics_port, run_log)
             time.sleep(options.warm_up)
             return _observe(options, names, metrics_port, server.pid, product.pid)
 

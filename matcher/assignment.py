@@ -7,6 +7,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from typing import TypeVar
 
 import numpy as np
+import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
 __all__ = ["assign", "marginals"]
@@ -14,7 +15,7 @@ __all__ = ["assign", "marginals"]
 Column = TypeVar("Column", bound=Hashable)
 
 _ROUNDS = 200
-_CONVERGED = 1e-9
+_CONVERGED = 1e-6
 _LARGEST = 50.0
 """Log-odds beyond this are as good as certain."""
 
@@ -92,41 +93,38 @@ def marginals(log_odds: Sequence[Mapping[Column, float]]) -> list[dict[Column, f
     Returns:
         For each row the probability of each of its columns; what is missing to 1 is that of staying alone.
     """
-    weights = [{column: math.exp(min(value, _LARGEST)) for column, value in row.items()} for row in log_odds]
-    back: list[dict[Column, float]] = [dict.fromkeys(row, 1.0) for row in weights]
-    sharers: dict[Column, list[int]] = {}
-    for index, row in enumerate(weights):
-        for column in row:
-            sharers.setdefault(column, []).append(index)
+    columns = {column: place for place, column in enumerate({column: None for row in log_odds for column in row})}
+    if not columns:
+        return [{} for _ in log_odds]
+    weights = np.zeros((len(log_odds), len(columns)))
+    for index, row in enumerate(log_odds):
+        for column, value in row.items():
+            weights[index, columns[column]] = math.exp(min(value, _LARGEST))
+    back = np.ones_like(weights)
     for _ in range(_ROUNDS):
-        forth: list[dict[Column, float]] = []
-        for row, messages in zip(weights, back, strict=True):
-            others = _sums_of_others([weight * messages[column] for column, weight in row.items()])
-            forth.append({column: weight / (1.0 + rest) for (column, weight), rest in zip(row.items(), others, strict=True)})
-        change = 0.0
-        for column, rows in sharers.items():
-            for index, rest in zip(rows, _sums_of_others([forth[index][column] for index in rows]), strict=True):
-                message = 1.0 / (1.0 + rest)
-                change = max(change, abs(message - back[index][column]))
-                back[index][column] = message
+        forth = weights / (1.0 + _sums_of_others(weights * back, axis=1))
+        messages = 1.0 / (1.0 + _sums_of_others(forth, axis=0))
+        change = float(np.abs(messages - back).max())
+        back = messages
         if change < _CONVERGED:
             break
-    result = []
-    for row, messages in zip(weights, back, strict=True):
-        shares = {column: weight * messages[column] for column, weight in row.items()}
-        total = 1.0 + sum(shares.values())
-        result.append({column: share / total for column, share in shares.items()})
-    return result
+    shares = weights * back
+    shares /= 1.0 + shares.sum(axis=1, keepdims=True)
+    return [{column: float(shares[index, columns[column]]) for column in row} for index, row in enumerate(log_odds)]
 
 
-def _sums_of_others(values: Sequence[float]) -> list[float]:
-    """For each value the sum of all but it, without the cancellation that subtracting it from the total would bring."""
-    before = [0.0]
-    for value in values[:-1]:
-        before.append(before[-1] + value)
-    behind = 0.0
-    result = [0.0] * len(values)
-    for place in range(len(values) - 1, -1, -1):
-        result[place] = before[place] + behind
-        behind += values[place]
+def _sums_of_others(values: npt.NDArray[np.float64], axis: int) -> npt.NDArray[np.float64]:
+    """For each value the sum of all others along ``axis``, without the cancellation that a difference of sums would bring."""
+    before = _shifted(np.cumsum(values, axis=axis), axis)
+    behind = np.flip(_shifted(np.cumsum(np.flip(values, axis=axis), axis=axis), axis), axis=axis)
+    return before + behind
+
+
+def _shifted(values: npt.NDArray[np.float64], axis: int) -> npt.NDArray[np.float64]:
+    """Moved one place along ``axis``; zero comes in."""
+    result = np.zeros_like(values)
+    if axis == 0:
+        result[1:] = values[:-1]
+    else:
+        result[:, 1:] = values[:, :-1]
     return result

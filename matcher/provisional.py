@@ -15,7 +15,7 @@ from matcher.sightings import Sighting
 from matcher.topology import Topology
 from matcher.vehicles import Vehicle
 from throughline.messages import MatchEvent, RunnerUp
-from throughline.times import after
+from throughline.times import Instant, after
 
 __all__ = ["Provisional"]
 
@@ -49,6 +49,8 @@ class Provisional:
         self._scorer, self._resolver, self._writer, self._window = scorer, resolver, writer, window
         self._scores = RecentScores(scorer)
         self._guesses: dict[str, _Guess] = {}
+        self._judged: dict[str, Instant] = {}
+        self._epochs = 0
 
     def forget(self, tracklet: str) -> None:
         """Drops a tracklet."""
@@ -56,6 +58,7 @@ class Provisional:
             self.neighbours.remove(tracklet)
             self._scorer.forget(sighting)
         self._guesses.pop(tracklet, None)
+        self._judged.pop(tracklet, None)
 
     def arrive(self, sighting: Sighting) -> list[MatchEvent]:
         """Takes in the latest revision of a tracklet, and says what changed."""
@@ -65,7 +68,9 @@ class Provisional:
             self._scorer.forget(former)
         if self._resolver.is_published(sighting.id) or not self._can_be_judged(sighting) or not self._says_more(sighting, former):
             return []
-        self._scores.refresh()
+        if self._resolver.epochs != self._epochs:  # nothing is learned in between
+            self._epochs = self._resolver.epochs
+            self._scores.refresh()
         block = self._block(sighting)
         options = [self._options(member, block) for member in block]
         log_odds = [{group: score.log_odds for group, score in row.items()} for row in options]
@@ -80,10 +85,14 @@ class Provisional:
         return events
 
     def _says_more(self, sighting: Sighting, former: Sighting | None) -> bool:
-        """Whether a revision can change a decision: it looks at the vehicle anew, or ends it."""
-        if former is None or not sighting.open or not self._can_be_judged(former):
-            return True
-        return sighting.looks is not former.looks
+        """Whether a revision is worth a decision: the first look, the end, or a new look after twice the time in view."""
+        judged = self._judged.get(sighting.id)
+        grown = judged is None or sighting.end - sighting.start >= 2 * (judged - sighting.start)
+        looks_anew = former is None or sighting.looks is not former.looks
+        if sighting.open and not (grown and looks_anew):
+            return False
+        self._judged[sighting.id] = sighting.end
+        return True
 
     def _block(self, sighting: Sighting) -> list[Sighting]:
         first, last = after(sighting.start, -self._window), after(sighting.start, self._window)

@@ -77,6 +77,8 @@ class Resolver:
         self._names_given: dict[str, int] = {}
         self._pinned: set[str] = set()
         self._now: Instant = 0
+        self.epochs = 0
+        """Epochs resolved so far; what is learned changes with them only."""
 
     def is_published(self, tracklet: str) -> bool:
         """Whether a final decision about a tracklet has been published."""
@@ -99,6 +101,7 @@ class Resolver:
             has_gone: Whether a camera is waited for no longer, so that its open tracklets are over.
         """
         self._now = epoch.at
+        self.epochs += 1
         if epoch.at >= after(self._refreshed, _REFRESH_SECONDS):
             self._refreshed = epoch.at
             self._scores.refresh()

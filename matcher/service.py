@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from typing import NamedTuple
 
 import msgspec
 import structlog
@@ -79,11 +81,13 @@ class MatcherService:
         """
         await self._recall()
         consumer = await self._bus.consumer([self._site.kafka.topic(TRACKLETS)], self._group)
+        thinking = ThreadPoolExecutor(1, f"matcher {self._site.site}")  # cameras share this event loop and must not wait
         try:
             async with Pipeline(self._bus, self._site.kafka, self._metrics) as pipeline:
-                await self._consume(consumer, pipeline, stop)
+                await self._consume(consumer, pipeline, thinking, stop)
         finally:
             self._ready = False
+            thinking.shutdown(wait=False, cancel_futures=True)
             await consumer.stop()
 
     async def _recall(self) -> None:
@@ -99,12 +103,18 @@ class MatcherService:
         finally:
             await reader.stop()
 
-    async def _consume(self, consumer: Consumer, pipeline: Pipeline, stop: asyncio.Event) -> None:
-        clock = asyncio.get_running_loop().time
+    async def _consume(self, consumer: Consumer, pipeline: Pipeline, thinking: Executor, stop: asyncio.Event) -> None:
+        loop = asyncio.get_running_loop()
+        clock = loop.time
         looked, give_up = 0.0, None
         async for batch in consumer.records():
             self._ready = True
-            outcomes = [outcome for record in batch for outcome in await self._take(record, pipeline)]
+            decided = await loop.run_in_executor(thinking, self._decide, batch) if batch else []
+            outcomes = [
+                outcome
+                for record, decision in zip(batch, decided, strict=True)
+                for outcome in await self._tell(record, decision, pipeline)
+            ]
             if not all(await asyncio.gather(*outcomes)):
                 raise BusError(f"Kafka did not take match events of {self._site.site}: beginning again where it was committed")
             if batch:
@@ -119,22 +129,33 @@ class MatcherService:
                 self._metrics.matcher_offset_lag.labels(self._site.site).set(await consumer.lag())
                 self._exported.export()
 
-    async def _take(self, record: Record, pipeline: Pipeline) -> Sequence[asyncio.Future[bool]]:
-        if record.key != self._key:
+    def _decide(self, batch: Sequence[Record]) -> list[_Decided | UnreadableMessageError | None]:
+        """What follows from each record; None: it is another site's. Runs in a thread of its own."""
+        decided: list[_Decided | UnreadableMessageError | None] = []
+        for record in batch:
+            if record.key != self._key:
+                decided.append(None)
+                continue
+            try:
+                message = decode_record(record.value or b"")
+                decided.append(_Decided(message, self._matcher.process(message)))
+            except UnreadableMessageError as error:
+                decided.append(error)
+        return decided
+
+    async def _tell(
+        self, record: Record, decided: _Decided | UnreadableMessageError | None, pipeline: Pipeline
+    ) -> Sequence[asyncio.Future[bool]]:
+        if not isinstance(decided, _Decided):
             self._needed.add(record, None)
+            if decided is not None:
+                self._metrics.records_skipped.labels(self._site.site, "unreadable").inc()
+                await self._dead_letters.publish(record, "unreadable", str(decided))
             return []
-        try:
-            message = decode_record(record.value or b"")
-            events = self._matcher.process(message)
-        except UnreadableMessageError as error:
-            self._needed.add(record, None)
-            self._metrics.records_skipped.labels(self._site.site, "unreadable").inc()
-            await self._dead_letters.publish(record, "unreadable", str(error))
-            return []
-        self._needed.add(record, _time_of(message))
-        self._note_stranger(message)
+        self._needed.add(record, _time_of(decided.message))
+        self._note_stranger(decided.message)
         outcomes = []
-        for event in events:
+        for event in decided.events:
             if (numbered := self._published.admit(event)) is not None:
                 await pipeline.room()
                 outcomes.append(pipeline.send(numbered))
@@ -147,6 +168,13 @@ class MatcherService:
             return
         self._strangers.add(camera)
         log.warning("records of a camera that the site file does not list are skipped", site=self._site.site, camera=camera)
+
+
+class _Decided(NamedTuple):
+    """A record, and the events that follow from it."""
+
+    message: MatcherRecord
+    events: list[MatchEvent]
 
 
 def _time_of(message: MatcherRecord) -> Instant:

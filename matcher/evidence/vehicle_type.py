@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 
 from matcher.evidence.term import Comparison
 from matcher.sightings import Sighting
 from throughline.messages import Evidence
+from throughline.types import VEHICLE_TYPES
 
 __all__ = ["VehicleTypeTerm"]
 
 _UNKNOWN = "vehicle"
+_TYPES = tuple(name for name in VEHICLE_TYPES if name != _UNKNOWN)
 _TRUST = 0.05
 """Share of sightings whose type vector is wrong altogether."""
 _STRENGTH = 5.0
@@ -28,39 +30,34 @@ class VehicleTypeTerm:
     name = "vehicle_type"
 
     def __init__(self) -> None:
-        self._seen: dict[str, float] = {}
+        self._seen = [_STRENGTH] * len(_TYPES)
 
     def observe(self, sighting: Sighting) -> None:
         """Counts a vehicle toward the site's shares."""
-        for name, probability in sighting.types.items():
-            if name != _UNKNOWN:
-                self._seen[name] = self._seen.get(name, 0.0) + probability
+        for place, name in enumerate(_TYPES):
+            self._seen[place] += sighting.types.get(name, 0.0)
 
     def weigh(self, comparison: Comparison) -> Evidence | None:
-        """The evidence; None where a side has no type that is known."""
-        if not (any(one.types for one in comparison.left) and any(one.types for one in comparison.right)):
+        """The evidence; None where a side says nothing of its type."""
+        left, right = _likelihood(comparison.left), _likelihood(comparison.right)
+        if left is None or right is None:
             return None
-        left, right = _mean(comparison.left), _mean(comparison.right)
-        names = sorted({*left, *right, *self._seen} - {_UNKNOWN})
-        if not names:
-            return None
-        shares = {name: self._seen.get(name, 0.0) + _STRENGTH for name in names}
-        total = sum(shares.values())
-        one, other = _likelihood(left, names), _likelihood(right, names)
-        both = sum(shares[name] * one[name] * other[name] for name in names) * total
-        apart = sum(shares[name] * one[name] for name in names) * sum(shares[name] * other[name] for name in names)
-        raw = sum(one[name] * other[name] for name in names)
-        return Evidence(self.name, math.log((1.0 - _TRUST) * both / apart + _TRUST), raw, "dot product")
+        both = one_side = other_side = raw = 0.0
+        for share, one, other in zip(self._seen, left, right, strict=True):
+            both += share * one * other
+            one_side += share * one
+            other_side += share * other
+            raw += one * other
+        ratio = both * sum(self._seen) / (one_side * other_side)
+        return Evidence(self.name, math.log((1.0 - _TRUST) * ratio + _TRUST), raw, "dot product")
 
 
-def _mean(sightings: Iterable[Sighting]) -> dict[str, float]:
+@lru_cache(maxsize=8192)
+def _likelihood(sightings: tuple[Sighting, ...]) -> tuple[float, ...] | None:
+    """Mean type vector; what is not known of a type speaks for each alike. None where nothing is said."""
     known = [sighting.types for sighting in sightings if sighting.types]
-    names = sorted({name for types in known for name in types})
-    return {name: sum(types.get(name, 0.0) for types in known) / len(known) for name in names}
-
-
-def _likelihood(types: Mapping[str, float], names: Sequence[str]) -> dict[str, float]:
-    """What is not known of a type speaks for each alike."""
-    known = sum(probability for name, probability in types.items() if name != _UNKNOWN)
-    missing = max(0.0, 1.0 - known) / len(names)
-    return {name: types.get(name, 0.0) + missing for name in names}
+    if not known:
+        return None
+    mean = [sum(types.get(name, 0.0) for types in known) / len(known) for name in _TYPES]
+    missing = max(0.0, 1.0 - sum(mean)) / len(_TYPES)
+    return tuple(value + missing for value in mean)
