@@ -55,6 +55,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--warm-up", type=float, default=10.0)
     parser.add_argument("--transport", choices=("tcp", "udp"), default="tcp")
+    parser.add_argument("--only", choices=("streams",), help="leave the matcher out")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     if not options.clip.is_file():
@@ -73,7 +74,8 @@ def _measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
         metrics_port = free_port()
         site = folder / "site.yaml"
         site.write_text(_site(options, names, announced["port"], metrics_port))
-        with python_process(["-m", "throughline.commands", "run", str(site)], run_log, output=subprocess.DEVNULL) as product:
+        arguments = ["-m", "throughline.commands", "run", str(site), *(["--only", options.only] if options.only else [])]
+        with python_process(arguments, run_log, output=subprocess.DEVNULL) as product:
             wait_until_ready(product, metrics_port, run_log)
             time.sleep(options.warm_up)
             return _observe(options, names, metrics_port, server.pid, product.pid)

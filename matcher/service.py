@@ -4,26 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
 
 import msgspec
 import structlog
 
+from matcher.deciding import Decided, MatcherWorker
 from matcher.engine import Matcher
+from matcher.statistics import Statistics
 from throughline.bus.dead_letters import DeadLetters
 from throughline.bus.pipeline import Pipeline
 from throughline.bus.protocol import Bus, BusError, Consumer, Record
 from throughline.bus.topics import MATCHES, TRACKLETS
 from throughline.messages import (
-    MatcherRecord,
     MatchEvent,
-    Progress,
-    Tracklet,
     UnreadableMessageError,
     decode_match_event,
-    decode_record,
 )
 from throughline.settings import Site
 from throughline.telemetry.metrics import Metrics
@@ -54,17 +50,19 @@ class MatcherService:
         site: The site.
         metrics: Of this process.
         group: Consumer group; default: ``<prefix>.matcher.<site>``.
+        own_process: Decide in a process of its own; see `MatcherWorker`.
     """
 
-    def __init__(self, bus: Bus, site: Site, metrics: Metrics, group: str | None = None) -> None:
+    def __init__(self, bus: Bus, site: Site, metrics: Metrics, group: str | None = None, *, own_process: bool = False) -> None:
         self._bus, self._site, self._metrics = bus, site, metrics
         self._group = group or f"{site.kafka.prefix}.matcher.{site.site}"
         self._key = site.site.encode()
-        self._matcher = Matcher(site)
+        self._own_process = own_process
+        self._cameras = {camera.id for camera in site.cameras}
         self._dead_letters = DeadLetters(bus, site.kafka, metrics)
         self._published = _Published()
-        self._needed = _Needed(self._matcher.memory)
-        self._exported = _Exporter(site, self._matcher, metrics)
+        self._needed = _Needed(Matcher(site).memory)
+        self._exported = _Exporter(site, metrics)
         self._strangers: set[str] = set()
         self._ready = False
 
@@ -81,13 +79,13 @@ class MatcherService:
         """
         await self._recall()
         consumer = await self._bus.consumer([self._site.kafka.topic(TRACKLETS)], self._group)
-        thinking = ThreadPoolExecutor(1, f"matcher {self._site.site}")  # cameras share this event loop and must not wait
+        worker = MatcherWorker(self._site, own_process=self._own_process)
         try:
             async with Pipeline(self._bus, self._site.kafka, self._metrics) as pipeline:
-                await self._consume(consumer, pipeline, thinking, stop)
+                await self._consume(consumer, pipeline, worker, stop)
         finally:
             self._ready = False
-            thinking.shutdown(wait=False, cancel_futures=True)
+            worker.close()
             await consumer.stop()
 
     async def _recall(self) -> None:
@@ -103,22 +101,16 @@ class MatcherService:
         finally:
             await reader.stop()
 
-    async def _consume(self, consumer: Consumer, pipeline: Pipeline, thinking: Executor, stop: asyncio.Event) -> None:
-        loop = asyncio.get_running_loop()
-        clock = loop.time
+    async def _consume(self, consumer: Consumer, pipeline: Pipeline, worker: MatcherWorker, stop: asyncio.Event) -> None:
+        clock = asyncio.get_running_loop().time
         looked, give_up = 0.0, None
         async for batch in consumer.records():
             self._ready = True
-            decided = await loop.run_in_executor(thinking, self._decide, batch) if batch else []
-            outcomes = [
-                outcome
-                for record, decision in zip(batch, decided, strict=True)
-                for outcome in await self._tell(record, decision, pipeline)
-            ]
+            outcomes = await self._take(batch, worker, pipeline)
             if not all(await asyncio.gather(*outcomes)):
                 raise BusError(f"Kafka did not take match events of {self._site.site}: beginning again where it was committed")
             if batch:
-                await consumer.commit(self._needed.offsets(self._matcher.statistics.watermark))
+                await consumer.commit(self._needed.offsets(self._exported.statistics.watermark))
             if stop.is_set():  # what was published before the stop is still decided
                 give_up = give_up or clock() + _DRAIN_SECONDS
                 if not batch or clock() >= give_up or await consumer.lag() == 0:
@@ -129,31 +121,27 @@ class MatcherService:
                 self._metrics.matcher_offset_lag.labels(self._site.site).set(await consumer.lag())
                 self._exported.export()
 
-    def _decide(self, batch: Sequence[Record]) -> list[_Decided | UnreadableMessageError | None]:
-        """What follows from each record; None: it is another site's. Runs in a thread of its own."""
-        decided: list[_Decided | UnreadableMessageError | None] = []
+    async def _take(self, batch: Sequence[Record], worker: MatcherWorker, pipeline: Pipeline) -> list[asyncio.Future[bool]]:
+        values = [record.value or b"" for record in batch if record.key == self._key]
+        decided: Iterator[Decided] = iter(())
+        if values:
+            verdict = await worker.decide(values)
+            self._exported.statistics = verdict.statistics
+            decided = iter(verdict.decided)
+        outcomes: list[asyncio.Future[bool]] = []
         for record in batch:
-            if record.key != self._key:
-                decided.append(None)
-                continue
-            try:
-                message = decode_record(record.value or b"")
-                decided.append(_Decided(message, self._matcher.process(message)))
-            except UnreadableMessageError as error:
-                decided.append(error)
-        return decided
+            if record.key == self._key:
+                outcomes += await self._tell(record, next(decided), pipeline)
+            else:
+                self._needed.add(record, None)
+        return outcomes
 
-    async def _tell(
-        self, record: Record, decided: _Decided | UnreadableMessageError | None, pipeline: Pipeline
-    ) -> Sequence[asyncio.Future[bool]]:
-        if not isinstance(decided, _Decided):
-            self._needed.add(record, None)
-            if decided is not None:
-                self._metrics.records_skipped.labels(self._site.site, "unreadable").inc()
-                await self._dead_letters.publish(record, "unreadable", str(decided))
-            return []
-        self._needed.add(record, _time_of(decided.message))
-        self._note_stranger(decided.message)
+    async def _tell(self, record: Record, decided: Decided, pipeline: Pipeline) -> Sequence[asyncio.Future[bool]]:
+        self._needed.add(record, decided.at)
+        if decided.error is not None:
+            self._metrics.records_skipped.labels(self._site.site, "unreadable").inc()
+            await self._dead_letters.publish(record, "unreadable", decided.error)
+        self._note_stranger(decided.camera)
         outcomes = []
         for event in decided.events:
             if (numbered := self._published.admit(event)) is not None:
@@ -162,29 +150,11 @@ class MatcherService:
                 self._exported.published(event)
         return outcomes
 
-    def _note_stranger(self, message: MatcherRecord) -> None:
-        camera = message.camera if isinstance(message, Tracklet | Progress) else None
-        if camera is None or camera in self._strangers or camera in self._matcher.cameras:
+    def _note_stranger(self, camera: str | None) -> None:
+        if camera is None or camera in self._strangers or camera in self._cameras:
             return
         self._strangers.add(camera)
         log.warning("records of a camera that the site file does not list are skipped", site=self._site.site, camera=camera)
-
-
-class _Decided(NamedTuple):
-    """A record, and the events that follow from it."""
-
-    message: MatcherRecord
-    events: list[MatchEvent]
-
-
-def _time_of(message: MatcherRecord) -> Instant:
-    match message:
-        case Tracklet():
-            return message.end
-        case Progress():
-            return message.complete_to
-        case _:
-            return message.at
 
 
 class _Published:
@@ -252,8 +222,9 @@ class _Needed:
 class _Exporter:
     """Brings what the core counts to Prometheus."""
 
-    def __init__(self, site: Site, matcher: Matcher, metrics: Metrics) -> None:
-        self._site, self._matcher, self._metrics = site.site, matcher, metrics
+    def __init__(self, site: Site, metrics: Metrics) -> None:
+        self._site, self._metrics = site.site, metrics
+        self.statistics = Statistics()
         self._counted: dict[tuple[str, str], int] = {}
         self._delayed: OrderedDict[str, None] = OrderedDict()
         for kind in ("provisional", "confirmed", "revised", "retracted", "new", "watchlist"):
@@ -278,7 +249,7 @@ class _Exporter:
 
     def export(self) -> None:
         """Counts and state."""
-        statistics = self._matcher.statistics
+        statistics = self.statistics
         for gate, count in statistics.rejected.items():
             self._metrics.candidates_rejected.labels(self._site, gate).inc(self._rise("gate", gate, count))
         for reason, count in statistics.skipped.items():

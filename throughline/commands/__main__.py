@@ -2,4 +2,5 @@
 
 from throughline.commands.main import main
 
-raise SystemExit(main())
+if __name__ == "__main__":  # a child process imports this module under another name
+    raise SystemExit(main())

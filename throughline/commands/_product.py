@@ -121,7 +121,7 @@ class Product:
         part = f"matcher {site.site}"
 
         async def run() -> None:
-            service = MatcherService(bus, site, self._metrics)
+            service = MatcherService(bus, site, self._metrics, own_process="streams" in self._parts)
             async with self._watched(part, lambda: service.ready, "it has not read what stands on Kafka yet"):
                 await service.run(stop)
 
