@@ -123,6 +123,7 @@ def _observe(options: argparse.Namespace, names: list[str], port: int, server: i
         "cores": {"product, broker included": (cpu[-1][2] - cpu[0][2]) / wall, "RTSP server": (cpu[-1][1] - cpu[0][1]) / wall},
         "memory_megabytes": resident_megabytes(product),
         "matches": rate("throughline_matches_total") * wall,
+        "matcher_records_behind": last.total("throughline_matcher_offset_lag_records"),
         "machine_cores": os.cpu_count(),
     }
 
@@ -174,6 +175,7 @@ def _print(result: dict[str, Any]) -> None:
     for name, value in result["cores"].items():
         print(f"cores used by the {name}: {value:.2f} of {result['machine_cores']}")
     print(f"memory of the product: {result['memory_megabytes']:.0f} MB; match events: {result['matches']:.0f}")
+    print(f"records that the matcher had still to read at the end: {result['matcher_records_behind']:.0f}")
 
 
 if __name__ == "__main__":

@@ -20,6 +20,9 @@ from throughline.times import Instant
 
 __all__ = ["Decided", "MatcherWorker", "Verdict"]
 
+_NICENESS = 10
+"""How far a matcher's own process steps back: a decision can come a little later, a frame that waits is lost."""
+
 
 class Decided(NamedTuple):
     """What followed from one record.
@@ -102,6 +105,7 @@ _there: list[Matcher] = []
 
 
 def _begin(site: Site) -> None:
+    os.nice(_NICENESS)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that is served; it says when to end
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _there.append(Matcher(site))
