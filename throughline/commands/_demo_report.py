@@ -43,7 +43,11 @@ def report(site: Site, recording: Recording, truth: Mapping[str, CameraTruth]) -
         "precision": score.precision,
         "recall": score.recall,
         "links": {
-            f"{origin} -> {destination}": {"matched": len(link.matched), "missed": len(link.missed), "wrong": len(link.wrong)}
+            f"{origin} -> {destination}" if origin != destination else f"parts of a track in {origin}": {
+                "matched": len(link.matched),
+                "missed": len(link.missed),
+                "wrong": len(link.wrong),
+            }
             for (origin, destination), link in score.by_link.items()
         },
         "seconds": round(recording.wall_seconds, 1),
