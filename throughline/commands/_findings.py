@@ -133,7 +133,7 @@ async def _models(site: Site, reports: Sequence[CameraReport]) -> list[Finding]:
                 fps = min(site.camera(report.camera).fps, report.fps or np.inf)
                 cost += report.decoding * report.fps + await _analysis_cost(models, report.camera, report.image, fps)
         if cost:
-            findings.append(_capacity(site, cost))
+            findings.append(_capacity(site, cost, sum(report.image is not None for report in reports)))
     finally:
         models.close()
     return findings
@@ -154,12 +154,11 @@ async def _analysis_cost(models: Models, camera: str, image: Image, fps: float) 
     return detecting * fps + (time.process_time() - began) * _CROPS_A_SECOND
 
 
-def _capacity(site: Site, cost: float) -> Finding:
+def _capacity(site: Site, cost: float, cameras: int) -> Finding:
     cores = available_cores()
     usable = _USABLE_SHARE * cores
-    text = f"these cameras need about {cost:.2f} of {cores} cores for decoding, detection and embedding"
+    text = f"decoding, detection and embedding of the cameras that answer ({cameras}) take about {cost:.2f} of {cores} cores"
     if cost <= usable:
-        cameras = sum(camera.url is not None for camera in site.cameras)
         return Finding("capacity", "ok", f"{text}; about {int(cameras * usable / cost)} cameras like these would fit")
     rate = max(camera.fps for camera in site.cameras) * usable / cost
     advice = f"analyse about {rate:.1f} frames a second (cameras[].fps), or fewer cameras"
