@@ -20,6 +20,7 @@ from typing import Any
 
 from benchmarks._processes import cpu_seconds, first_json_line, free_port, python_process, resident_megabytes, wait_until_ready
 from simulation.virtual_cameras import View, cut_cameras
+from throughline.cache import cache_folder
 from throughline.commands._shared_data import shared_data
 from throughline.telemetry.scrape import Scrape
 
@@ -141,9 +142,8 @@ def _enlarged(options: argparse.Namespace) -> Path:
         fps=options.source_fps,
         bitrate=4_000_000,
     )
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "throughline" / "benchmarks"
     print(f"Preparing {options.width}x{options.height} footage at {options.source_fps:g} fps ...", file=sys.stderr)
-    return cut_cameras(options.clip, [view], cache)[0].path
+    return cut_cameras(options.clip, [view], cache_folder("benchmarks"))[0].path
 
 
 def _site(options: argparse.Namespace, names: list[str], rtsp_port: int, metrics_port: int) -> str:

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from evaluation.passages import Passage
+from throughline.formats.aicity import AiCityRow
 from throughline.messages import PathPoint
-from throughline.times import Instant, seconds_between
+from throughline.times import MICROSECONDS, Instant, seconds_between
 from throughline.types import FloatArray, IntArray
 
-__all__ = ["CameraTruth", "Vehicle", "label", "passages"]
+__all__ = ["CameraTruth", "Vehicle", "label", "passages", "truth_of_rows"]
 
 Vehicle = tuple[int, int]
 """(loop of the footage, identity in the footage): each loop brings the vehicles anew."""
@@ -61,6 +62,22 @@ class CameraTruth:
                 first, last = begin + int(seen[0]), begin + int(seen[-1])
                 if start <= first and last <= end:
                     yield (loop, int(vehicle)), first, last
+
+
+def truth_of_rows(
+    rows: Sequence[AiCityRow], camera: str, number: int, *, epoch: Instant, seconds: float, fps: float
+) -> CameraTruth:
+    """The truth of one camera out of AI City rows of footage that lasts ``seconds``; frames count from 1."""
+    mine = sorted((row for row in rows if row.camera == number), key=lambda row: row.frame)
+    return CameraTruth(
+        camera,
+        epoch,
+        round(seconds * MICROSECONDS),
+        np.array([round((row.frame - 1) / fps * MICROSECONDS) for row in mine], np.int64),
+        np.array([row.id for row in mine], np.int64),
+        np.array([(row.x, row.y, row.x + row.width, row.y + row.height) for row in mine], np.float32).reshape(-1, 4),
+        tolerance=round(0.5 / fps * MICROSECONDS),
+    )
 
 
 def label(path: Sequence[PathPoint], truth: CameraTruth, *, least_overlap: float = 0.3) -> Vehicle | None:

@@ -16,6 +16,7 @@ from typing import Literal, TypeAlias
 
 from inference.engine import sha256_of
 from inference.errors import ModelError
+from throughline import cache
 
 __all__ = [
     "CATALOGUE",
@@ -119,7 +120,7 @@ class Resolution:
 
 def cache_folder(environment: Mapping[str, str] = os.environ) -> Path:
     """Where pulled files are kept: ``throughline/models`` in the user's cache."""
-    return Path(environment.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "throughline" / "models"
+    return cache.cache_folder("models", environment)
 
 
 def model_folders(environment: Mapping[str, str] = os.environ) -> tuple[Path, ...]:

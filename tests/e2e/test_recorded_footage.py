@@ -3,10 +3,9 @@
 import asyncio
 from typing import NamedTuple
 
-import numpy as np
 import pytest
 
-from evaluation.labelling import CameraTruth, label, passages
+from evaluation.labelling import CameraTruth, label, passages, truth_of_rows
 from evaluation.passages import Join, score_passages
 from inference.models import load_models
 from matcher.service import MatcherService
@@ -47,18 +46,10 @@ def recorded(road: DrawnRoad) -> Site:
 
 def truths(road: DrawnRoad, site: Site) -> dict[str, CameraTruth]:
     rows = read_aicity(road.truth)
-    found = {}
-    for camera in site.cameras:
-        mine = [row for row in rows if row.camera == camera.number]
-        found[camera.id] = CameraTruth(
-            camera.id,
-            STARTED,
-            round(road.seconds * MICROSECONDS),
-            np.array([round((row.frame - 1) / road.fps * MICROSECONDS) for row in mine], np.int64),
-            np.array([row.id for row in mine], np.int64),
-            np.array([(row.x, row.y, row.x + row.width, row.y + row.height) for row in mine], np.float32),
-        )
-    return found
+    return {
+        camera.id: truth_of_rows(rows, camera.id, camera.number or 0, epoch=STARTED, seconds=road.seconds, fps=road.fps)
+        for camera in site.cameras
+    }
 
 
 async def values(bus: Bus, topic: str) -> list[bytes]:

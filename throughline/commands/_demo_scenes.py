@@ -6,15 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
-
-from evaluation.labelling import CameraTruth
+from evaluation.labelling import CameraTruth, truth_of_rows
 from simulation.drawn_road import draw_road
 from simulation.virtual_cameras import HIGHWAY_PAIR, VirtualCamera, cut_cameras
 from throughline.commands._clip_truth import camera_truth, track_clip
 from throughline.formats.aicity import read_aicity
 from throughline.settings import load_site
-from throughline.times import MICROSECONDS, Instant
+from throughline.times import Instant
 
 __all__ = ["DrawnRoad", "HighwayPair", "Scene"]
 
@@ -98,18 +96,10 @@ class DrawnRoad:
 
     def truth(self, epochs: Mapping[str, Instant]) -> dict[str, CameraTruth]:
         """See `Scene.truth`."""
-        numbers = {camera.number: camera.id for camera in load_site(self._road.site).cameras}
-        rows = read_aicity(self._road.truth)
-        truths = {}
-        for number, camera in numbers.items():
-            mine = [row for row in rows if row.camera == number]
-            truths[camera] = CameraTruth(
-                camera,
-                epochs[camera],
-                round(self._road.seconds * MICROSECONDS),
-                np.array([round((row.frame - 1) / self._road.fps * MICROSECONDS) for row in mine], np.int64),
-                np.array([row.id for row in mine], np.int64),
-                np.array([(row.x, row.y, row.x + row.width, row.y + row.height) for row in mine], np.float32),
-                tolerance=round(0.5 / self._road.fps * MICROSECONDS),
+        rows, road = read_aicity(self._road.truth), self._road
+        return {
+            camera.id: truth_of_rows(
+                rows, camera.id, camera.number or 0, epoch=epochs[camera.id], seconds=road.seconds, fps=road.fps
             )
-        return truths
+            for camera in load_site(road.site).cameras
+        }

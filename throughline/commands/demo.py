@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from throughline.cache import cache_folder
 from throughline.commands._exit import BAD_INPUT, CommandError
 from throughline.commands._output import event_heading, event_line, print_json
 from throughline.commands._shared_data import shared_data
@@ -45,7 +45,7 @@ def _run(options: argparse.Namespace) -> int:
     def say(text: str) -> None:
         print(text, file=stream, flush=True)
 
-    cache, data = _cache(), shared_data()
+    cache, data = cache_folder("demo"), shared_data()
     real = HighwayPair.available(data)
     if options.footage == "real" and not real:
         raise CommandError(
@@ -97,7 +97,3 @@ def _site_text(scene: Any, urls: Mapping[str, str], options: argparse.Namespace)
         "cameras": [{**camera, "url": urls[camera["id"]]} for camera in scene.site["cameras"]],
     }
     return yaml.safe_dump(site, sort_keys=False)
-
-
-def _cache() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "throughline" / "demo"
