@@ -68,11 +68,10 @@ def report_lines(result: Mapping[str, Any]) -> list[str]:
     """The report for a person."""
     latency, delay = result["capture_to_tracklet_seconds"], result["decision_delay_seconds"]
     lines = [f"Against the known truth, {result['seconds']:.0f} s of traffic:", ""]
-    lines += [
-        f"  {name}: {link['matched']} of {link['matched'] + link['missed']} true passages matched, {link['missed']} missed, "
-        f"{link['wrong']} wrong"
-        for name, link in result["links"].items()
-    ]
+    for name, link in result["links"].items():
+        true = link["matched"] + link["missed"]
+        passed = f"{link['matched']} of {true} true passages matched, {link['missed']} missed, " if true else ""
+        lines.append(f"  {name}: {passed}{link['wrong']} wrong")
     lines += ["", f"  {result['missed_not_tracked']} of the missed ones were not tracked by one of the two cameras"]
     dropped = sum(frames["dropped_busy"] for frames in result["frames"].values())
     analysed = sum(frames["analysed"] for frames in result["frames"].values())
