@@ -1,0 +1,50 @@
+"""`throughline demo` from nothing: it draws its footage, runs the product on it, and ends with its report."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks._processes import free_port
+
+
+@pytest.mark.slow
+def test_the_demo_needs_nothing_and_ends_with_a_report(tmp_path: Path) -> None:
+    arguments = ["demo", "--footage", "drawn", "--minutes", "0.3", "--json"]
+    ports = ["--kafka-port", str(free_port()), "--metrics-port", str(free_port())]
+    done = subprocess.run(
+        [sys.executable, "-m", "throughline.commands", *arguments, *ports],
+        env={**os.environ, "XDG_CACHE_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "DRAWN footage, since no real footage is here" in done.stderr
+    assert "confirmed" in done.stderr
+    assert "Traceback" not in done.stderr
+    report = json.loads(done.stdout)
+    assert report["footage"] == "DrawnRoad"
+    assert report["matched"] + report["missed"] == report["true_passages"] > 0
+    assert report["matched"] >= 1
+    assert all(camera["analysed"] > 0 for camera in report["frames"].values())
+    events = f"events {tmp_path / 'throughline' / 'demo' / 'site.yaml'}"
+    assert events in done.stderr, "the demo says how to read along"
+
+
+def test_real_footage_that_is_not_there_is_one_clear_line(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "throughline.commands", "demo", "--footage", "real"],
+        env={**os.environ, "THROUGHLINE_SHARED_DATA": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"throughline: no real footage at {tmp_path}: set THROUGHLINE_SHARED_DATA")
+    assert len(done.stderr.splitlines()) == 1
