@@ -37,9 +37,9 @@ $(VENV)/.dev: $(ROOT)/requirements/dev.txt $(ROOT)/pyproject.toml
 
 lock: ## pins every dependency, with hashes; needs uv
 	cd $(ROOT) && uv pip compile pyproject.toml requirements/build.in --universal --python-version 3.11 \
-	  --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --quiet -o requirements/runtime.txt
+	  --override requirements/overrides.txt --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --quiet -o requirements/runtime.txt
 	cd $(ROOT) && uv pip compile pyproject.toml requirements/build.in --extra dev --universal --python-version 3.11 \
-	  --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --quiet -o requirements/dev.txt
+	  --override requirements/overrides.txt --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --quiet -o requirements/dev.txt
 
 clean:
 	rm -rf $(VENV)

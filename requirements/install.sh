@@ -19,7 +19,8 @@ if [ ! -x "$venv/bin/python" ] || ! "$venv/bin/python" -m pip --version >/dev/nu
   }
 fi
 echo "Installing Throughline and its pinned dependencies into $venv (about a minute the first time) ..."
-"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$root/requirements/$kind.txt" ||
+# The lock is complete; --no-deps, since pip would ask for what overrides.txt leaves out.
+"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r "$root/requirements/$kind.txt" ||
   fail "the packages could not be installed: is a package registry reachable? The lines above say which one failed"
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e "$root"
 touch "$venv/.runtime" "$venv/.$kind"
