@@ -5,41 +5,22 @@ Ristani et al., "Performance measures and a data set for multi-target, multi-cam
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
-__all__ = ["Boxes", "IdentityScore", "identity_score", "overlapping", "pairwise_iou"]
+from evaluation.boxes import Boxes, pictures
 
-
-@dataclass(frozen=True, slots=True)
-class Boxes:
-    """Boxes of one or several cameras.
-
-    Attributes:
-        frames: (N,) int64, equal for boxes of one picture: different cameras need different numbers.
-        ids: (N,) int64.
-        boxes: (N, 4) float64, x, y, width, height in pixels.
-    """
-
-    frames: npt.NDArray[np.int64]
-    ids: npt.NDArray[np.int64]
-    boxes: npt.NDArray[np.float64]
-
-    def __post_init__(self) -> None:
-        count = len(self.frames)
-        if self.frames.shape != (count,) or self.ids.shape != (count,) or self.boxes.shape != (count, 4):
-            raise ValueError(f"expected (N,), (N,) and (N, 4), found {self.frames.shape}, {self.ids.shape}, {self.boxes.shape}")
-
-    def __len__(self) -> int:
-        return len(self.frames)
+__all__ = ["Boxes", "IdentityScore", "identity_score", "overlapping"]
 
 
 @dataclass(frozen=True, slots=True)
 class IdentityScore:
     """Counts of boxes under the best one-to-one assignment of identities, and what follows from them.
+
+    Adding the scores of several cameras gives the score of all, with identities of each camera its own.
 
     Attributes:
         true_positives: Boxes with the right identity (IDTP).
@@ -69,28 +50,16 @@ class IdentityScore:
         total = 2 * self.true_positives + self.false_positives + self.false_negatives
         return 2 * self.true_positives / total if total else 0.0
 
-
-def pairwise_iou(first: npt.NDArray[np.float64], second: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """(N, M) intersection over union of boxes (N, 4) and (M, 4), each x, y, width, height."""
-    low = np.maximum(first[:, None, :2], second[None, :, :2])
-    high = np.minimum(first[:, None, :2] + first[:, None, 2:], second[None, :, :2] + second[None, :, 2:])
-    intersection = np.prod(np.maximum(high - low, 0.0), axis=2)
-    union = np.prod(first[:, 2:], axis=1)[:, None] + np.prod(second[:, 2:], axis=1)[None, :] - intersection
-    return np.asarray(np.divide(intersection, union, out=np.zeros_like(intersection), where=union > 0.0))
+    def __add__(self, other: IdentityScore) -> IdentityScore:
+        return IdentityScore(*(getattr(self, field.name) + getattr(other, field.name) for field in fields(self)))
 
 
 def overlapping(truth: Boxes, result: Boxes, *, iou: float = 0.5) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Indices (K,) into ``truth`` and (K,) into ``result`` of all pairs in one picture that overlap by at least ``iou``."""
-    true_order, found_order = np.argsort(truth.frames, kind="stable"), np.argsort(result.frames, kind="stable")
-    true_frames, found_frames = truth.frames[true_order], result.frames[found_order]
-    frames = np.intersect1d(true_frames, found_frames)
-    true_edges = np.searchsorted(true_frames, frames), np.searchsorted(true_frames, frames, side="right")
-    found_edges = np.searchsorted(found_frames, frames), np.searchsorted(found_frames, frames, side="right")
     pairs: list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]] = []
-    for low, high, first, last in zip(*true_edges, *found_edges, strict=True):
-        here, there = true_order[low:high], found_order[first:last]
-        rows, columns = np.nonzero(pairwise_iou(truth.boxes[here], result.boxes[there]) >= iou)
-        pairs.append((here[rows], there[columns]))
+    for picture in pictures(truth, result):
+        rows, columns = np.nonzero(picture.iou >= iou)
+        pairs.append((picture.true[rows], picture.found[columns]))
     if not pairs:
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
     return np.concatenate([here for here, _ in pairs]), np.concatenate([there for _, there in pairs])
@@ -100,8 +69,8 @@ def identity_score(truth: Boxes, result: Boxes, *, iou: float = 0.5) -> Identity
     """IDF1, IDP and IDR over all cameras together.
 
     Each identity of the truth is given at most one of the result and the other way round, so that as many boxes as
-    possible agree: a box agrees where both have one in the same picture that overlap by at least ``iou``. Within one
-    picture an identity has one box.
+    possible agree: a box agrees where both have one in the same picture that overlap by at least ``iou``. Of an identity
+    that has several boxes in one picture, one can agree there; the others count as false.
 
     Args:
         truth: What was there.

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evaluation.identity import Boxes, IdentityScore, identity_score, overlapping
+from evaluation.boxes import Boxes
+from evaluation.identity import IdentityScore, identity_score, overlapping
 from evaluation.pairs import PairScore, pair_score
 from throughline.formats.aicity import AiCityRow
 
@@ -110,5 +111,4 @@ def true_vehicles(truth: Sequence[AiCityRow], tracks: Sequence[AiCityRow], *, io
 
 
 def _only(boxes: Boxes, camera: int) -> Boxes:
-    mine = boxes.frames // _FRAMES == camera
-    return Boxes(boxes.frames[mine], boxes.ids[mine], boxes.boxes[mine])
+    return boxes.where(boxes.frames // _FRAMES == camera)

@@ -5,7 +5,8 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from evaluation.identity import Boxes, identity_score, pairwise_iou
+from evaluation.boxes import Boxes, pairwise_iou
+from evaluation.identity import identity_score
 
 
 def boxes(rows: list[tuple[int, int, float]]) -> Boxes:
