@@ -10,9 +10,9 @@ import structlog
 
 from inference.models import Models
 from streams.media import Media
-from streams.regions import Regions
-from streams.tracker import TimeNotAdvancingError, Tracker
+from streams.tracker import TimeNotAdvancingError
 from streams.tracklets import Crop, TrackletBuilder
+from streams.view import CameraView
 from throughline.messages import Progress, Tracklet
 from throughline.settings import CameraSettings, Site
 from throughline.telemetry.metrics import Metrics
@@ -85,10 +85,10 @@ class CameraAnalysis:
         return view.builder.close(reason)
 
     async def _track(self, frame: Frame, view: _View) -> Tracks:
-        detections, dropped = view.regions.keep(await self._models.detector.detect(frame))
-        tracks = view.tracker.update(detections, frame.captured)
-        self._metrics.detections.labels(self._camera.id).inc(len(detections))
-        for counts in (dropped, tracks.dropped):
+        detections = await self._models.detector.detect(frame)
+        tracks, outside = view.track(detections, frame.captured)
+        self._metrics.detections.labels(self._camera.id).inc(len(detections) - sum(outside.values()))
+        for counts in (outside, tracks.dropped):
             for reason, count in counts.items():
                 self._metrics.detections_dropped.labels(self._camera.id, reason).inc(count)
         return tracks
@@ -115,13 +115,10 @@ class CameraAnalysis:
             self._log.error(what, exc_info=error)
 
 
-class _View:
+class _View(CameraView):
     """What is known about the vehicles in sight, for as long as the picture is the same."""
 
     def __init__(self, site: Site, camera: CameraSettings, models: Models, size: tuple[int, int]) -> None:
-        self.size = size
-        self.regions = Regions(camera, size)
-        least = site.tracking.min_confidence if camera.min_confidence is None else camera.min_confidence
-        self.tracker = Tracker(site.tracking.model_copy(update={"min_confidence": least}), size)
+        super().__init__(site.tracking, camera, size)
         names = [(embedder.name, embedder.hash) for embedder, _ in models.embedders]
         self.builder = TrackletBuilder(site.site, camera, site.tracking, names)

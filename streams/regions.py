@@ -17,7 +17,7 @@ import numpy.typing as npt
 from throughline.settings import CameraSettings
 from throughline.types import Detections, FloatArray
 
-__all__ = ["RegionError", "Regions", "Zones"]
+__all__ = ["RegionError", "Regions", "Zones", "mask_size"]
 
 _Polygon = Sequence[tuple[float, float]]
 _Mask = npt.NDArray[np.uint8]
@@ -74,18 +74,34 @@ class Zones:
         return self._names[int(_at(self._map, box[None])[0])]
 
 
+def mask_size(camera: CameraSettings) -> tuple[int, int] | None:
+    """Width and height of the camera's mask picture; None when it has none.
+
+    Raises:
+        RegionError: the mask picture cannot be read.
+    """
+    if not isinstance(camera.roi, Path):
+        return None
+    height, width = _picture(camera, camera.roi).shape
+    return width, height
+
+
 def _region_of_interest(camera: CameraSettings, frame_size: tuple[int, int]) -> _Mask | None:
     if camera.roi is None:
         return None
     if not isinstance(camera.roi, Path):
         return _drawn(camera.roi, frame_size)
-    if not camera.roi.is_file():
-        raise RegionError(f"camera {camera.id}: roi: no such file: {camera.roi}")
-    picture = cv2.imread(str(camera.roi), cv2.IMREAD_GRAYSCALE)
-    if picture is None:
-        raise RegionError(f"camera {camera.id}: roi: {camera.roi} is not a picture: expected PNG, JPEG or BMP, white = look")
-    scaled = cv2.resize(picture, frame_size, interpolation=cv2.INTER_NEAREST)
+    scaled = cv2.resize(_picture(camera, camera.roi), frame_size, interpolation=cv2.INTER_NEAREST)
     return (scaled >= 128).astype(np.uint8)
+
+
+def _picture(camera: CameraSettings, path: Path) -> _Mask:
+    if not path.is_file():
+        raise RegionError(f"camera {camera.id}: roi: no such file: {path}")
+    picture = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+    if picture is None:
+        raise RegionError(f"camera {camera.id}: roi: {path} is not a picture: expected PNG, JPEG or BMP, white = look")
+    return picture.astype(np.uint8, copy=False)
 
 
 def _drawn(polygons: Sequence[_Polygon], frame_size: tuple[int, int]) -> _Mask:

@@ -6,11 +6,25 @@ import math
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["FormatError", "read_rows", "whole"]
+__all__ = ["FormatError", "read_rows", "read_text", "whole"]
 
 
 class FormatError(ValueError):
     """A file that is not what its format promises; the text names file and line, and says what was expected."""
+
+
+def read_text(path: Path) -> str:
+    """The text of a file.
+
+    Raises:
+        FormatError: it cannot be read.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise FormatError(f"{path}: no such file") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise FormatError(f"{path}: cannot be read: {error}") from error
 
 
 def read_rows(path: Path, *, separator: str | None, least: int, expected: str) -> Iterator[tuple[int, list[float]]]:
@@ -25,13 +39,7 @@ def read_rows(path: Path, *, separator: str | None, least: int, expected: str) -
     Raises:
         FormatError: the file cannot be read, or a line has too few numbers or something that is no finite number.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError as error:
-        raise FormatError(f"{path}: no such file") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise FormatError(f"{path}: cannot be read: {error}") from error
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(read_text(path).splitlines(), 1):
         if not line.strip():
             continue
         try:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from throughline.formats._rows import FormatError, read_rows, whole
 
-__all__ = ["MotRow", "read_mot", "write_mot"]
+__all__ = ["MotRow", "mot_line", "read_mot", "read_mot_tracks", "write_mot"]
 
 _EXPECTED = "frame,id,x,y,width,height[,confidence[,class ...]]"
 
@@ -57,10 +57,28 @@ def read_mot(path: Path) -> list[MotRow]:
     return rows
 
 
+def read_mot_tracks(path: Path) -> list[MotRow]:
+    """As `read_mot`, of a file whose ids are those of tracks: each has at most one box in a frame.
+
+    Raises:
+        FormatError: a line is no MOT row, or a track has two boxes in one frame; names the file.
+    """
+    rows = read_mot(path)
+    seen: set[tuple[int, int]] = set()
+    for row in rows:
+        if (row.id, row.frame) in seen:
+            raise FormatError(f"{path}: track {row.id} has two boxes in one frame, {row.frame}")
+        seen.add((row.id, row.frame))
+    return rows
+
+
 def write_mot(path: Path, rows: Iterable[MotRow]) -> None:
     """Writes rows as they are, boxes with two decimals."""
-    lines = (
+    path.write_text("".join(map(mot_line, rows)), encoding="utf-8")
+
+
+def mot_line(row: MotRow) -> str:
+    """The line of one row, boxes with two decimals."""
+    return (
         f"{row.frame},{row.id},{row.x:.2f},{row.y:.2f},{row.width:.2f},{row.height:.2f},{row.confidence:g},{row.category},-1,-1\n"
-        for row in rows
     )
-    path.write_text("".join(lines), encoding="utf-8")

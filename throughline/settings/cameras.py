@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
@@ -68,6 +68,10 @@ class CameraSettings(Section):
     )
     ignore: tuple[Polygon, ...] = Field((), description="Polygons in which detections are dropped, and counted.")
     zones: dict[Identifier, Polygon] = Field(default_factory=dict, description="Named polygons: where vehicles enter and leave.")
+    size: tuple[Annotated[int, Field(ge=1, le=65_536)], Annotated[int, Field(ge=1, le=65_536)]] | None = Field(
+        None,
+        description="Width and height of the picture in pixels, for recorded detections; live cameras tell it themselves.",
+    )
     ground: GroundSettings | None = None
     min_confidence: float | None = Field(None, ge=0, le=1, description="Overrides `tracking.min_confidence` for this camera.")
 
