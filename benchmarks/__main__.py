@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-_ALL = ("pipeline", "faults")
+_ALL = ("pipeline", "faults", "matcher")
 
 
 def main() -> int:
