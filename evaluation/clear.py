@@ -55,8 +55,9 @@ class ClearScore:
 
     @property
     def mota(self) -> float:
-        """MOTA: (matches - FP - IDSW) / true boxes, at most 1, below 0 when errors prevail; of no true boxes as of one."""
-        return (self.true_positives - self.false_positives - self.id_switches) / max(1, self._true_boxes)
+        """MOTA: (matches - FP - IDSW) / true boxes, at most 1, below 0 when errors prevail; 0 without true boxes."""
+        right = self.true_positives - self.false_positives - self.id_switches
+        return right / self._true_boxes if self._true_boxes else 0.0
 
     @property
     def motp(self) -> float:

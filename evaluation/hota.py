@@ -17,7 +17,6 @@ from evaluation.boxes import EPSILON, Boxes, dense, pictures, require_one_box_a_
 __all__ = ["ALPHAS", "HotaScore", "hota_score"]
 
 _Curve = npt.NDArray[np.float64]
-_Indices = npt.NDArray[np.int64]
 
 ALPHAS: _Curve = np.arange(0.05, 0.99, 0.05)
 """(19,) the least overlaps of a match, 0.05 to 0.95; HOTA is the mean over them."""
@@ -150,26 +149,28 @@ def hota_score(truth: Boxes, result: Boxes) -> HotaScore:
     true_track, true_lengths = dense(truth.ids)
     found_track, found_lengths = dense(result.ids)
     alignment = _alignment(truth, result)
-    matches: list[tuple[_Indices, _Indices, _Curve]] = [(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))]
+    # Of each match the two tracks, as one number, and the overlap.
+    pairs, overlaps = [np.zeros(0, np.int64)], [np.zeros(0)]
     for picture in pictures(truth, result):
         here, there = true_track[picture.true], found_track[picture.found]
         rows, columns = linear_sum_assignment(alignment[np.ix_(here, there)] * picture.iou, maximize=True)
-        matches.append((here[rows], there[columns], picture.iou[rows, columns]))
-    here, there, overlap = (np.concatenate(part) for part in zip(*matches, strict=True))
-
-    sums = np.zeros((5, len(ALPHAS)))
-    for index, alpha in enumerate(ALPHAS):
-        matched = overlap >= alpha - EPSILON
-        pairs, common = np.unique(np.stack((here[matched], there[matched])), axis=1, return_counts=True)
-        of_true, of_found = true_lengths[pairs[0]], found_lengths[pairs[1]]
-        sums[:, index] = (
-            np.count_nonzero(matched),
-            np.sum(common**2 / (of_true + of_found - common)),
-            np.sum(common**2 / of_true),
-            np.sum(common**2 / of_found),
-            overlap[matched].sum(),
-        )
-    return HotaScore(sums[0], len(truth) - sums[0], len(result) - sums[0], *sums[1:])
+        pairs.append(here[rows] * len(found_lengths) + there[columns])
+        overlaps.append(picture.iou[rows, columns])
+    pair, pair_of = np.unique(np.concatenate(pairs), return_inverse=True)
+    of_true, of_found = true_lengths[pair // len(found_lengths)], found_lengths[pair % len(found_lengths)]
+    overlap = np.concatenate(overlaps)
+    matched = overlap >= ALPHAS[:, None] - EPSILON
+    common = np.stack([np.bincount(pair_of[accepted], minlength=len(pair)) for accepted in matched])
+    matches = matched.sum(1, dtype=np.float64)
+    return HotaScore(
+        true_positives=matches,
+        false_negatives=len(truth) - matches,
+        false_positives=len(result) - matches,
+        association=np.sum(common**2 / (of_true + of_found - common), axis=1),
+        association_recall=np.sum(common**2 / of_true, axis=1),
+        association_precision=np.sum(common**2 / of_found, axis=1),
+        localisation=matched @ overlap,
+    )
 
 
 def _alignment(truth: Boxes, result: Boxes) -> _Curve:

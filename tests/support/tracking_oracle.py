@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import trackeval  # type: ignore[import-untyped]  # no stubs
 from trackeval.datasets._base_dataset import _BaseDataset  # type: ignore[import-untyped]  # no stubs
 from trackeval.metrics import CLEAR, HOTA, Identity  # type: ignore[import-untyped]  # no stubs
 
@@ -46,6 +48,7 @@ IDENTITY_FIELDS = {
     "IDFN": "false_negatives",
     "IDFP": "false_positives",
 }
+QUIET = {"PRINT_CONFIG": False}
 FIELDS = {"HOTA": HOTA_FIELDS, "CLEAR": CLEAR_FIELDS, "Identity": IDENTITY_FIELDS}
 
 
@@ -53,8 +56,7 @@ class Oracle:
     """TrackEval's measures of sequences in memory."""
 
     def __init__(self) -> None:
-        quiet = {"PRINT_CONFIG": False}
-        self._metrics = {"HOTA": HOTA(), "CLEAR": CLEAR(quiet), "Identity": Identity(quiet)}
+        self._metrics = {"HOTA": HOTA(), "CLEAR": CLEAR(QUIET), "Identity": Identity(QUIET)}
 
     def sequence(self, truth: Boxes, result: Boxes) -> dict[str, dict[str, Any]]:
         """By metric, then by field."""
@@ -67,6 +69,23 @@ class Oracle:
             name: metric.combine_sequences({key: value[name] for key, value in sequences.items()})
             for name, metric in self._metrics.items()
         }
+
+
+def mot_challenge(truth: Path, trackers: Path, lengths: Mapping[str, int]) -> dict[str, Any]:
+    """TrackEval's measures of files, by tracker, sequence (also ``COMBINED_SEQ``), class, metric and field.
+
+    Args:
+        truth: Folder of ``<sequence>/gt/gt.txt``.
+        trackers: Folder of ``<tracker>/data/<sequence>.txt``.
+        lengths: Sequences, and how many frames each has.
+    """
+    silent = dict.fromkeys(("PRINT_RESULTS", "TIME_PROGRESS", "OUTPUT_SUMMARY", "OUTPUT_DETAILED", "PLOT_CURVES"), False)
+    evaluator = trackeval.Evaluator({**QUIET, **silent, "BREAK_ON_ERROR": True, "LOG_ON_ERROR": None})
+    folders = {"GT_FOLDER": str(truth), "TRACKERS_FOLDER": str(trackers), "SKIP_SPLIT_FOL": True, "SEQ_INFO": dict(lengths)}
+    sequences = trackeval.datasets.MotChallenge2DBox({**QUIET, **folders})
+    results, _ = evaluator.evaluate([sequences], [HOTA(), CLEAR(QUIET), Identity(QUIET)])
+    found: dict[str, Any] = results["MotChallenge2DBox"]
+    return found
 
 
 def assert_equal(score: object, expected: Mapping[str, Any], metric: str) -> None:

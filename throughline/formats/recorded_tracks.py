@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from throughline.formats._rows import FormatError
-from throughline.formats.mot import MotRow, read_mot
+from throughline.formats.mot import MotRow, read_mot_tracks
 from throughline.messages import Clock, Embedding, PathPoint, Tracklet
 from throughline.settings import CameraSettings, Site
 from throughline.times import Instant, after, to_instant
@@ -69,15 +69,13 @@ def read_recorded_tracks(folder: Path, site: Site) -> list[RecordedTrack]:
 
 def _camera(path: Path, camera: CameraSettings, site: str) -> list[RecordedTrack]:
     rows: dict[int, list[MotRow]] = {}
-    for row in read_mot(path):
+    for row in read_mot_tracks(path):
         rows.setdefault(row.id, []).append(row)
     looks = _Looks.read(path.with_suffix(".npz"))
     tracks = []
     for track, boxes in sorted(rows.items()):
         boxes.sort(key=lambda row: row.frame)
         frames = [row.frame for row in boxes]
-        if len(set(frames)) < len(frames):
-            raise FormatError(f"{path}: track {track} has two boxes in one frame")
         start, end = frame_time(camera, frames[0]), frame_time(camera, frames[-1])
         points = tuple(PathPoint(frame_time(camera, row.frame), row.x, row.y, row.width, row.height) for row in boxes)
         tracklet = Tracklet(
