@@ -10,6 +10,7 @@ import structlog
 
 from inference.models import Models
 from streams.media import Media
+from streams.recording import CameraRecorder
 from streams.tracker import TimeNotAdvancingError
 from streams.tracklets import Crop, TrackletBuilder
 from streams.view import CameraView
@@ -29,12 +30,21 @@ class CameraAnalysis:
     tracklets begin anew after `close`, and whenever the size of the picture changes.
     """
 
-    def __init__(self, site: Site, camera: CameraSettings, models: Models, metrics: Metrics, media: Media) -> None:
+    def __init__(
+        self,
+        site: Site,
+        camera: CameraSettings,
+        models: Models,
+        metrics: Metrics,
+        media: Media,
+        recorder: CameraRecorder | None = None,
+    ) -> None:
         self._site: Final = site
         self._camera: Final = camera
         self._models = models
         self._metrics = metrics
         self._media = media
+        self._recorder = recorder
         self._log = structlog.get_logger(__name__).bind(camera=camera.id)
         self._logged: set[tuple[str, type[Exception]]] = set()
         self._view: _View | None = None
@@ -82,11 +92,15 @@ class CameraAnalysis:
         if view is None:
             return []
         view.tracker.finish()
+        if self._recorder is not None:
+            self._recorder.cut()
         return view.builder.close(reason)
 
     async def _track(self, frame: Frame, view: _View) -> Tracks:
         detections = await self._models.detector.detect(frame)
         tracks, outside = view.track(detections, frame.captured)
+        if self._recorder is not None:
+            self._recorder.record(frame, detections, tracks)
         self._metrics.detections.labels(self._camera.id).inc(len(detections) - sum(outside.values()))
         for counts in (outside, tracks.dropped):
             for reason, count in counts.items():

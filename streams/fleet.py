@@ -12,6 +12,7 @@ import structlog
 from inference.models import Models
 from streams.backoff import Backoff
 from streams.media import Media, MediaServer
+from streams.recording import Recording
 from streams.worker import CameraWorker
 from throughline.bus.pipeline import Pipeline
 from throughline.bus.protocol import Bus
@@ -36,14 +37,25 @@ class Fleet:
         models: Detector and embedders; whoever loaded them closes them.
         metrics: What is counted.
         started: Capture time of the first picture of recordings; default: when `run` begins.
+        recording: Where detections and tracks are recorded; whoever made it closes it.
     """
 
-    def __init__(self, site: Site, bus: Bus, models: Models, metrics: Metrics, *, started: Instant | None = None) -> None:
+    def __init__(
+        self,
+        site: Site,
+        bus: Bus,
+        models: Models,
+        metrics: Metrics,
+        *,
+        started: Instant | None = None,
+        recording: Recording | None = None,
+    ) -> None:
         self._site = site
         self._bus = bus
         self._models = models
         self._metrics = metrics
         self._started = started
+        self._recording = recording
         self._cameras = [camera for camera in site.cameras if camera.url is not None]
         self._workers: dict[str, CameraWorker] = {}
         self._crashed: set[str] = set()
@@ -96,6 +108,7 @@ class Fleet:
                     media,
                     media_url=self.media_url,
                     started=started,
+                    recorder=None if self._recording is None else self._recording.camera(camera),
                 )
                 self._workers[camera.id] = worker
                 await worker.run(stop)

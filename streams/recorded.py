@@ -45,7 +45,7 @@ def track_recorded(tracking: TrackingSettings, camera: CameraSettings, recorded:
     """Follows the vehicles of a recording, frame by frame, as a worker does.
 
     The size of the picture is that of each frame, where the recording tells it; else the camera's ``size``, else that of its
-    mask picture. When it changes, tracks are cut, as they are live.
+    mask picture. Where it changes, and where the recording says so, tracks are cut, as they were live.
 
     Args:
         tracking: The site file's ``tracking``.
@@ -56,8 +56,8 @@ def track_recorded(tracking: TrackingSettings, camera: CameraSettings, recorded:
         RegionError: a region cannot be used.
     """
     size = camera.size or mask_size(camera)
-    sizes = recorded.frames.sizes
-    view = CameraView(tracking, camera, size) if sizes is None else None
+    sizes, cuts = recorded.frames.sizes, recorded.frames.cuts
+    view: CameraView | None = None
     exported = TrackRows()
     rows: list[MotRow] = []
     dropped = Counter(recorded.left_out)
@@ -66,7 +66,7 @@ def track_recorded(tracking: TrackingSettings, camera: CameraSettings, recorded:
     for index, (frame, captured) in enumerate(zip(recorded.frames.numbers.tolist(), instants, strict=True)):
         if sizes is not None:
             size = (int(sizes[index, 0]), int(sizes[index, 1]))
-        if view is None or view.size != size:
+        if view is None or view.size != size or (cuts is not None and cuts[index]):
             view = CameraView(tracking, camera, size)
             exported.cut()
         detections = recorded.of(index)

@@ -16,6 +16,7 @@ from streams.analysis import CameraAnalysis
 from streams.mailbox import Mailbox
 from streams.media import Media
 from streams.reader import CameraReader, ReaderStatus
+from streams.recording import CameraRecorder
 from streams.sources import FrameSource, is_file, source_of
 from throughline.bus.pipeline import Pipeline
 from throughline.messages import CameraStatus, Clock, MatcherRecord, Tracklet
@@ -50,6 +51,7 @@ class CameraWorker:
         media_url: Where ``media`` is served, for the status record.
         started: Capture time of the first picture of a recording; default: now.
         make_source: Makes the source for each connection; default: what the ``url`` asks for.
+        recorder: Records what is detected and tracked.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class CameraWorker:
         media_url: str | None = None,
         started: Instant | None = None,
         make_source: Callable[[], FrameSource] | None = None,
+        recorder: CameraRecorder | None = None,
     ) -> None:
         self._site = site
         self._camera = camera
@@ -73,7 +76,7 @@ class CameraWorker:
         start = to_instant(time.time()) if started is None else started
         self._make_source = make_source or (lambda: source_of(camera, site.streams, start))
         self._lossless = is_file(camera) and not camera.realtime
-        self._analysis = CameraAnalysis(site, camera, models, metrics, media)
+        self._analysis = CameraAnalysis(site, camera, models, metrics, media, recorder)
         self._log = structlog.get_logger(__name__).bind(camera=camera.id)
         self._reader: CameraReader | None = None
         self._reported: Instant | None = None

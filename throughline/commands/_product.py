@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
 
 import structlog
 
@@ -12,6 +13,7 @@ from inference.errors import ModelError
 from inference.models import Models, load_models
 from matcher.service import MatcherService
 from streams.fleet import Fleet
+from streams.recording import Recording
 from throughline.bus import open_bus
 from throughline.bus.protocol import Bus
 from throughline.commands._attach import attached_bus
@@ -40,13 +42,22 @@ class Product:
         metrics: Of this process.
         readiness: Where each part says whether it does its work.
         parts: Which parts run here: ``streams``, ``matcher``.
+        recordings: Folder, by site, below which what is detected and tracked is recorded.
     """
 
-    def __init__(self, sites: Sequence[Site], metrics: Metrics, readiness: Readiness, parts: Sequence[str] = PARTS) -> None:
+    def __init__(
+        self,
+        sites: Sequence[Site],
+        metrics: Metrics,
+        readiness: Readiness,
+        parts: Sequence[str] = PARTS,
+        recordings: Mapping[str, Path] | None = None,
+    ) -> None:
         self._sites = sites
         self._metrics = metrics
         self._readiness = readiness
         self._parts = parts
+        self._recordings = recordings or {}
         self.started = asyncio.Event()
         """Set when every bus is connected and all parts have been started."""
 
@@ -109,13 +120,19 @@ class Product:
 
     async def _stream(self, site: Site, models: Models, bus: Bus, stop: asyncio.Event) -> None:
         part = f"streams {site.site}"
+        folder = self._recordings.get(site.site)
+        recording = None if folder is None else Recording(folder, self._metrics)
 
         async def run() -> None:
-            fleet = Fleet(site, bus, models, self._metrics)
+            fleet = Fleet(site, bus, models, self._metrics, recording=recording)
             async with self._watched(part, lambda: fleet.ready, "not every camera has been tried yet"):
                 await fleet.run(stop)
 
-        await self._keep_running(part, run, stop)
+        try:
+            await self._keep_running(part, run, stop)
+        finally:
+            if recording is not None:
+                await asyncio.to_thread(recording.close)
 
     async def _match(self, site: Site, bus: Bus, stop: asyncio.Event) -> None:
         part = f"matcher {site.site}"

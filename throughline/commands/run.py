@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from throughline.commands._exit import BAD_INPUT, CommandError
 from throughline.commands._site_argument import add_site
@@ -21,6 +23,12 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument(
         "--only", action="append", choices=("streams", "matcher"), help="run this part here; may be repeated (default: all parts)"
     )
+    parser.add_argument(
+        "--record",
+        type=Path,
+        metavar="DIR",
+        help="record what is detected and tracked, for `track` (several sites: each in a folder of its own below)",
+    )
     parser.set_defaults(run=_run)
 
 
@@ -31,10 +39,25 @@ def _run(options: argparse.Namespace) -> int:
         raise CommandError(f"two site files are called {repeated[0]}: give each site a name of its own", BAD_INPUT)
     if options.only != ["matcher"] and not any(camera.url for site in sites for camera in site.cameras):
         raise CommandError(f"no camera of {', '.join(names)} has a url, so there is nothing to run", BAD_INPUT)
-    return asyncio.run(_serve(sites, options.only))
+    return asyncio.run(_serve(sites, options.only, _recordings(options, names)))
 
 
-async def _serve(sites: Sequence[Site], only: Sequence[str] | None) -> int:
+def _recordings(options: argparse.Namespace, sites: Sequence[str]) -> dict[str, Path]:
+    """Where each site is recorded."""
+    folder: Path | None = options.record
+    if folder is None:
+        return {}
+    if options.only is not None and "streams" not in options.only:
+        raise CommandError("--record needs the cameras in this process: add --only streams", BAD_INPUT)
+    folders = {sites[0]: folder} if len(sites) == 1 else {site: folder / site for site in sites}
+    for place in folders.values():
+        with contextlib.suppress(OSError):  # a folder that cannot be read is no reason not to run: the recording will say so
+            if (place / "detections").exists() or (place / "tracks").exists():
+                raise CommandError(f"{place} holds a recording already: name another folder", BAD_INPUT)
+    return folders
+
+
+async def _serve(sites: Sequence[Site], only: Sequence[str] | None, recordings: Mapping[str, Path]) -> int:
     from throughline.commands._product import PARTS, Product
     from throughline.telemetry.logs import configure_logging
     from throughline.telemetry.metrics import Metrics
@@ -50,7 +73,7 @@ async def _serve(sites: Sequence[Site], only: Sequence[str] | None) -> int:
         )
     try:
         async with stop_on_signals() as stop, TelemetryServer(metrics, readiness, telemetry):
-            await Product(sites, metrics, readiness, parts).run(stop)
+            await Product(sites, metrics, readiness, parts, recordings).run(stop)
     except TelemetryError as error:
         raise CommandError(str(error)) from error
     return 0

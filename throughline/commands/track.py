@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,7 +29,13 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="<camera>.txt (MOT) or <camera>.json (COCO), and optional <camera>.frames",
     )
     parser.add_argument("--site", type=Path, required=True, help="site file (YAML)")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where <camera>.txt (MOT) is written")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="where <camera>.txt (MOT) is written, and <camera>.frames if that tells times",
+    )
     parser.set_defaults(run=_run)
 
 
@@ -47,6 +54,9 @@ def _run(options: argparse.Namespace) -> int:
             tracks = track_recorded(site.tracking, site.camera(recorded.camera), recorded)
             options.out.mkdir(parents=True, exist_ok=True)
             write_mot(options.out / f"{tracks.camera}.txt", tracks.rows)
+            if recorded.frames.clock is not None:  # else the times of frames follow from their numbers
+                name = f"{tracks.camera}.frames"
+                shutil.copyfile(options.detections / name, options.out / name)
             say(_summary(tracks))
     except (FormatError, RegionError) as error:
         raise CommandError(str(error), BAD_INPUT) from error

@@ -1,8 +1,9 @@
 """``<camera>.frames``: which frames of a camera were analysed and, where known, when they were taken and their size.
 
-One line a frame: ``number[,seconds[,width,height]]``. Numbers count from 1, and one that is not there is a frame that was
-dropped. Seconds are those of the camera's clock, without the site file's offset, to the microsecond; without them a frame's
-time follows from its number and the camera's frame rate. All lines have the same columns.
+One line a frame: ``number[,seconds[,width,height[,cut]]]``. Numbers count from 1, and one that is not there is a frame that
+was dropped. Seconds are those of the camera's clock, without the site file's offset, to the microsecond; without them a
+frame's time follows from its number and the camera's frame rate. A cut of 1 says that the camera was away before the frame,
+so that no track goes on in it. All lines have the same columns.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from throughline.formats._table import NumberTable, read_table
 from throughline.settings import CameraSettings
@@ -20,7 +22,7 @@ from throughline.types import IntArray
 
 __all__ = ["AnalysedFrames", "frame_line", "read_frames"]
 
-_EXPECTED: Final = "number[,seconds[,width,height]]"
+_EXPECTED: Final = "number[,seconds[,width,height[,cut]]]"
 _LATEST: Final = 1e11
 """Seconds; a later time is one in other units."""
 _LARGEST_SIDE: Final = 65_536
@@ -35,11 +37,13 @@ class AnalysedFrames:
         numbers: (F,) int64, increasing, from 1.
         clock: (F,) int64, microseconds of the camera's clock; None: they follow from the numbers.
         sizes: (F, 2) int64, width and height in pixels, where known.
+        cuts: (F,) bool, no track goes on in this frame; None: all do.
     """
 
     numbers: IntArray
     clock: IntArray | None = None
     sizes: IntArray | None = None
+    cuts: npt.NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -65,7 +69,7 @@ def read_frames(path: Path) -> AnalysedFrames:
         FormatError: it cannot be read, or a line is wrong, or names a frame for the second time; names file and line.
     """
     nothing = float("nan")
-    table = read_table(path, least=1, defaults=(nothing,) * 4, expected=_EXPECTED)
+    table = read_table(path, least=1, defaults=(*[nothing] * 4, 0.0), expected=_EXPECTED)
     numbers = table.whole(0, "the number of a frame", least=1)
     order = np.argsort(numbers, kind="stable")
     if len(repeated := np.flatnonzero(np.diff(numbers[order]) == 0)):
@@ -76,18 +80,20 @@ def read_frames(path: Path) -> AnalysedFrames:
     if _given(table, 2):
         sides = [table.whole(column, name, least=1, most=_LARGEST_SIDE) for column, name in ((2, "width"), (3, "height"))]
         sizes = np.stack(sides, axis=1)[order]
-    return AnalysedFrames(numbers[order], None if clock is None else clock[order], sizes)
+    cuts = table.whole(4, "cut", least=0, most=1)[order].astype(np.bool_)
+    return AnalysedFrames(numbers[order], None if clock is None else clock[order], sizes, cuts if cuts.any() else None)
 
 
-def frame_line(number: int, clock: Instant, size: tuple[int, int]) -> str:
+def frame_line(number: int, clock: Instant, size: tuple[int, int], *, cut: bool) -> str:
     """The line of one frame.
 
     Args:
         number: From 1.
         clock: Time of the camera's clock, without the site file's offset.
         size: Width and height of the picture in pixels.
+        cut: No track goes on in this frame.
     """
-    return f"{number},{clock / MICROSECONDS:.6f},{size[0]},{size[1]}\n"
+    return f"{number},{clock / MICROSECONDS:.6f},{size[0]},{size[1]},{cut:d}\n"
 
 
 def _clock(table: NumberTable) -> IntArray | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from throughline.formats._rows import FormatError
+from throughline.formats.frames import read_frames
 from throughline.formats.mot import MotRow, read_mot_tracks
 from throughline.messages import Clock, Embedding, PathPoint, Tracklet
 from throughline.settings import CameraSettings, Site
@@ -49,7 +51,8 @@ def read_recorded_tracks(folder: Path, site: Site) -> list[RecordedTrack]:
     """The tracks of all cameras of a site, in the order of their end times.
 
     The folder holds ``<camera>.txt`` (MOT rows) for cameras of the site, and optionally ``<camera>.npz`` with ``ids``
-    (N,), ``embeddings`` (N, D) and ``type`` (N, T), probabilities of the first T of `throughline.types.VEHICLE_TYPES`.
+    (N,), ``embeddings`` (N, D) and ``type`` (N, T), probabilities of the first T of `throughline.types.VEHICLE_TYPES`, and
+    ``<camera>.frames`` with the times of frames (`throughline.formats.frames`).
 
     Raises:
         FormatError: a file cannot be read or does not fit the others, or no camera of the site has one.
@@ -72,12 +75,12 @@ def _camera(path: Path, camera: CameraSettings, site: str) -> list[RecordedTrack
     for row in read_mot_tracks(path):
         rows.setdefault(row.id, []).append(row)
     looks = _Looks.read(path.with_suffix(".npz"))
+    time_of = _times(path, camera)
     tracks = []
     for track, boxes in sorted(rows.items()):
         boxes.sort(key=lambda row: row.frame)
-        frames = [row.frame for row in boxes]
-        start, end = frame_time(camera, frames[0]), frame_time(camera, frames[-1])
-        points = tuple(PathPoint(frame_time(camera, row.frame), row.x, row.y, row.width, row.height) for row in boxes)
+        points = tuple(PathPoint(time_of(row.frame), row.x, row.y, row.width, row.height) for row in boxes)
+        start, end = points[0].at, points[-1].at
         tracklet = Tracklet(
             site=site,
             camera=camera.id,
@@ -96,6 +99,22 @@ def _camera(path: Path, camera: CameraSettings, site: str) -> list[RecordedTrack
         )
         tracks.append(RecordedTrack(camera.id, track, tuple(boxes), tracklet))
     return tracks
+
+
+def _times(path: Path, camera: CameraSettings) -> Callable[[int], Instant]:
+    """How frame numbers become times: by ``<camera>.frames`` where that tells times, else by the frame rate."""
+    beside = path.with_suffix(".frames")
+    frames = read_frames(beside) if beside.exists() else None
+    if frames is None or frames.clock is None:
+        return lambda frame: frame_time(camera, frame)
+    known = dict(zip(frames.numbers.tolist(), frames.times(camera).tolist(), strict=True))
+
+    def time_of(frame: int) -> Instant:
+        if frame not in known:
+            raise FormatError(f"{path}: frame {frame} is not listed in {beside.name}, which tells the times of frames")
+        return known[frame]
+
+    return time_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,6 +125,19 @@ class Metrics:
             _LATENCY,
             "camera",
         )
+        self.frames_recorded = self._counter("frames_recorded", "Frames written by `run --record`.", "camera")
+        self.frames_not_recorded = self._counter(
+            "frames_not_recorded",
+            "Analysed frames missing from the recording, by reason: 'clock' (not later than one recorded before), 'stopped' (the "
+            "recording was given up).",
+            "camera",
+            "reason",
+        )
+        self.recording_failures = self._counter(
+            "recording_failures",
+            "Recordings given up, by reason: 'disk' (cannot be written), 'slow' (the disk does not keep up), 'failed'.",
+            "reason",
+        )
         self.best_shots_dropped = self._counter("best_shots_evicted", "Best shots no longer served, the oldest first.", "camera")
 
     def _inference(self) -> None:
