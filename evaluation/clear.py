@@ -33,7 +33,7 @@ class ClearScore:
         false_positives: Found boxes without a match (FP).
         false_negatives: True boxes without a match (FN).
         id_switches: Times that a true track was matched to another found track than at its last match (IDSW).
-        fragmentations: Times that a true track was matched again after it was not (Frag).
+        fragmentations: Times that a true track was matched again after it was not, be it missed or not there (Frag).
         mostly_tracked: True tracks matched in more than 80 % of their boxes (MT).
         partly_tracked: True tracks in between (PT).
         mostly_lost: True tracks matched in less than 20 % of their boxes (ML).

@@ -134,8 +134,8 @@ def hota_score(truth: Boxes, result: Boxes) -> HotaScore:
     """HOTA of one sequence.
 
     In each picture boxes are matched one to one so that the sum of overlap times global alignment of the two tracks is
-    greatest (the alignment stands in for the outcome that is not known yet); for each of
-    `ALPHAS` those matches count that overlap by at least so much.
+    greatest (the alignment stands in for the outcome that is not known yet); for each of `ALPHAS` those matches count that
+    overlap by at least so much.
 
     Args:
         truth: What was there.

@@ -53,7 +53,7 @@ def test_truth_and_result_that_share_no_frame() -> None:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_the_order_of_frames_in_the_file_is_of_no_matter(seed: int) -> None:
-    truth, result = random_sequence(seed)
+    truth, result = random_sequence(seed, grid=True, vehicles=25)
     rank = np.random.default_rng(seed).permutation(30)
     order = np.argsort(rank[result.frames - 1], kind="stable")
     shuffled = Boxes(result.frames[order], result.ids[order], result.boxes[order])
@@ -78,7 +78,8 @@ def test_the_random_sequences_hold_every_fault() -> None:
     assert min(total.mostly_tracked, total.partly_tracked, total.mostly_lost) >= 10
     grid = [random_sequence(seed, grid=True) for seed in range(10)]
     overlaps = np.concatenate([pairwise_iou(truth.boxes, result.boxes).ravel() for truth, result in grid])
-    assert np.count_nonzero(np.isclose(overlaps, 0.6, rtol=0, atol=1e-12)) > 100, "overlaps on a threshold"
+    for limit in (0.5, 0.6):
+        assert np.count_nonzero(np.isclose(overlaps, limit, rtol=0, atol=1e-12)) > 50, "overlaps on a threshold"
 
 
 def track(vehicle: int, frames: range, x: float = 0.0) -> list[tuple[float, ...]]:

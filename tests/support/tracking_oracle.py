@@ -99,18 +99,18 @@ def random_sequence(seed: int, *, grid: bool = False, frames: int = 30, vehicles
 
     Args:
         seed: Of everything drawn.
-        grid: Boxes of one size on a coarse grid, without noise: many overlaps are equal, and many equal a threshold.
+        grid: Sides are few multiples of one step: many overlaps are equal, or equal to a threshold but for rounding.
         frames: How many.
         vehicles: How many at most.
     """
     rng = np.random.default_rng(seed)
-    step = 5.0 if grid else 1e-3
+    step = 4.9 if grid else 1e-3
     names = rng.permutation(1000)[: 4 * vehicles]
     true: list[tuple[float, ...]] = []
     found: list[tuple[float, ...]] = []
     track = {vehicle: int(names[vehicle]) for vehicle in range(vehicles)}
     place = rng.uniform(0, 80, (vehicles, 2))
-    size = np.full((vehicles, 2), 20.0) if grid else rng.uniform(10, 30, (vehicles, 2))
+    size = rng.choice([3, 4, 6], (vehicles, 2)) * step if grid else rng.uniform(10, 30, (vehicles, 2))
     span = np.sort(rng.integers(1, frames + 1, (vehicles, 2)))
     for frame in range(1, frames + 1):
         place += rng.normal(0, 2, place.shape)
@@ -125,7 +125,7 @@ def random_sequence(seed: int, *, grid: bool = False, frames: int = 30, vehicles
             box = np.round(np.concatenate((place[vehicle], size[vehicle])) / step) * step
             if span[vehicle, 0] <= frame <= span[vehicle, 1] and not no_truth:
                 true.append((frame, vehicle, *box))
-            noise = rng.choice([0.0, 0.0, 5.0, 10.0], 4) * [1, 1, 0, 0] if grid else rng.normal(0, 2, 4)
+            noise = rng.choice([0, 0, 0, 1, 2], 4) * [step, step, 0, 0] if grid else rng.normal(0, 2, 4)
             seen = rng.random() < (0.9 if span[vehicle, 0] <= frame <= span[vehicle, 1] else 0.1)
             seen = seen and not no_result and track[vehicle] not in used
             if seen:
