@@ -10,7 +10,7 @@ from aiokafka.conn import create_conn
 from aiokafka.errors import KafkaError
 from aiokafka.helpers import create_ssl_context
 
-from throughline.bus.protocol import BusError
+from throughline.bus.records import BusError
 from throughline.settings.kafka import KafkaSettings
 
 __all__ = ["connection_arguments", "explain", "reach"]

@@ -19,10 +19,12 @@ from aiokafka.errors import (
 
 from throughline.bus._connection import explain
 from throughline.bus._group_lock import GroupLock
-from throughline.bus.protocol import BusError, Record
+from throughline.bus._rebalancing import Rebalancing
+from throughline.bus.protocol import RebalanceListener
+from throughline.bus.records import BusError, Membership, Place, Record
 from throughline.telemetry.metrics import Metrics
 
-__all__ = ["KafkaConsumer"]
+__all__ = ["KafkaConsumer", "close", "record_from"]
 
 _POLL_MILLISECONDS = 200
 _PAUSE_SECONDS = 1.0
@@ -34,7 +36,7 @@ class KafkaConsumer:
     """A member of a group, or a reader on its own.
 
     Args:
-        make: Makes an aiokafka consumer for the topics given to it (none, when partitions are assigned by hand).
+        make: Makes an aiokafka consumer for the topics given to it (none, when it subscribes or is assigned by hand).
         topics: Full names.
         group: Whether offsets can be committed.
         partitions: On a broker without shared groups: says which partitions to read; None: the broker decides.
@@ -42,6 +44,7 @@ class KafkaConsumer:
         timeout: Seconds that a request may take.
         where: What to call the servers in errors.
         metrics: Counts records.
+        listener: Is told of partitions gained and lost.
     """
 
     def __init__(
@@ -55,12 +58,33 @@ class KafkaConsumer:
         timeout: float,
         where: str,
         metrics: Metrics,
+        listener: RebalanceListener | None = None,
     ) -> None:
         self._make, self._topics, self._group, self._partitions = make, tuple(topics), group, partitions
         self._lock, self._timeout, self._where, self._metrics = lock, timeout, where, metrics
         self._consumer: AIOKafkaConsumer | None = None
         self._next: dict[TopicPartition, int] = {}
+        self._sought: set[TopicPartition] = set()
+        self._rebalancing = Rebalancing(listener, self._present_membership)
         self._stopped = asyncio.Event()
+
+    @property
+    def assignment(self) -> frozenset[Place]:
+        """See `throughline.bus.Consumer.assignment`."""
+        return self._rebalancing.held
+
+    @property
+    def membership(self) -> Membership | None:
+        """See `throughline.bus.Consumer.membership`."""
+        return self._rebalancing.membership
+
+    def _present_membership(self) -> Membership | None:
+        if self._group is None:
+            return None
+        if self._partitions is not None or self._consumer is None:
+            return Membership(self._group)
+        coordinator = self._consumer._coordinator  # noqa: SLF001 - the generation is nowhere public
+        return Membership(self._group, coordinator.member_id, coordinator.generation)
 
     async def start(self) -> None:
         """Connects, joins the group, and finds where to begin in each partition.
@@ -69,32 +93,48 @@ class KafkaConsumer:
             BusError: that did not succeed in time.
         """
         try:
-            self._consumer = await self._open()
+            await self._open()
         except (KafkaError, TimeoutError) as error:
             raise self._failure("could not be read", error) from error
 
-    async def _open(self) -> AIOKafkaConsumer:
-        consumer = self._make(*(() if self._partitions else self._topics))
+    async def _open(self) -> None:
+        in_group = self._group is not None and self._partitions is None
+        consumer = self._consumer = self._make(*(() if in_group or self._partitions else self._topics))
+        if in_group:
+            consumer.subscribe(self._topics, listener=self._rebalancing)
         try:
             async with asyncio.timeout(self._timeout):
                 await consumer.start()
                 if self._partitions is not None:
                     consumer.assign([TopicPartition(t, n) for t in self._topics for n in sorted(await self._partitions(t))])
+                if not in_group:
+                    self._rebalancing.come(consumer.assignment())
+                await self._find_positions(consumer)
+        except BaseException:
+            self._consumer = None
+            await close(consumer)
+            raise
+
+    async def _find_positions(self, consumer: AIOKafkaConsumer) -> None:
+        while True:
+            try:
                 for partition in consumer.assignment():
                     if self._group is None and partition in self._next:
                         consumer.seek(partition, self._next[partition])
                     else:  # decided now, so that "from now on" means from this call on
                         await consumer.position(partition)
-        except BaseException:
-            await _stop(consumer)
-            raise
-        return consumer
+            except IllegalStateError:  # reassigned meanwhile
+                await asyncio.sleep(0)
+            else:
+                return
 
     async def records(self, max_records: int = 500) -> AsyncIterator[Sequence[Record]]:
         """See `throughline.bus.Consumer.records`; ends after `stop`."""
         while not self._stopped.is_set() and self._consumer is not None:
+            await self._rebalancing.turn()
+            self._sought.clear()
             try:
-                batches = await self._consumer.getmany(timeout_ms=_POLL_MILLISECONDS, max_records=max_records)
+                batches = await self._fetched(self._consumer, max_records)
             except ConsumerStoppedError:
                 continue
             except (TopicAuthorizationFailedError, GroupAuthorizationFailedError) as error:
@@ -103,27 +143,70 @@ class KafkaConsumer:
                 if not self._stopped.is_set():
                     await self._replace(error)
                 continue
+            if self._rebalancing.assigned:  # what was fetched meanwhile stands behind what the listener wants
+                await self._rebalancing.turn()
             records: list[Record] = []
             for partition, batch in batches.items():
-                records += [_record(item) for item in batch]
+                if partition in self._sought or (self._rebalancing.told and tuple(partition) not in self.assignment):
+                    continue
+                records += [record_from(item) for item in batch]
                 self._next[partition] = batch[-1].offset + 1
                 self._metrics.records_consumed.labels(partition.topic).inc(len(batch))
             yield records
 
+    async def _fetched(self, consumer: AIOKafkaConsumer, most: int) -> Mapping[TopicPartition, list[ConsumerRecord[Any, Any]]]:
+        """Fetches. aiokafka does not return while the group changes, but the listener must be told meanwhile."""
+        fetching = asyncio.ensure_future(consumer.getmany(timeout_ms=_POLL_MILLISECONDS, max_records=most))
+        try:
+            while not fetching.done():
+                attention = asyncio.ensure_future(self._rebalancing.attention.wait())
+                await asyncio.wait([fetching, attention], return_when=asyncio.FIRST_COMPLETED)
+                attention.cancel()
+                if self._stopped.is_set():
+                    return {}
+                if not fetching.done():
+                    await self._rebalancing.turn()
+        finally:
+            if not fetching.done():
+                fetching.cancel()
+                await asyncio.wait([fetching])
+        result: Mapping[TopicPartition, list[ConsumerRecord[Any, Any]]] = fetching.result()
+        return result
+
     async def _replace(self, error: KafkaError) -> None:
         log.warning("reading from Kafka failed, connecting anew", topics=self._topics, group=self._group, error=explain(error))
+        await self._rebalancing.lose()
         if self._consumer is not None:
-            await _stop(self._consumer)
+            await close(self._consumer)
         while not self._stopped.is_set():
             await asyncio.sleep(_PAUSE_SECONDS)
             try:
-                self._consumer = await self._open()
+                await self._open()
             except (KafkaError, TimeoutError) as again:
                 log.warning("reading from Kafka still fails", topics=self._topics, group=self._group, error=explain(again))
             else:
-                if self._stopped.is_set():  # meanwhile
-                    await _stop(self._consumer)
+                if self._stopped.is_set() and self._consumer is not None:  # meanwhile
+                    await close(self._consumer)
                 return
+
+    async def seek(self, place: Place, offset: int) -> None:
+        """See `throughline.bus.Consumer.seek`."""
+        partition = TopicPartition(*place)
+        if self._consumer is None:
+            raise BusError("the consumer has been stopped")
+        try:
+            async with asyncio.timeout(self._timeout):
+                first: int = (await self._consumer.beginning_offsets([partition]))[partition]
+                end: int = (await self._consumer.end_offsets([partition]))[partition]
+            if not first <= offset <= end:
+                raise BusError(f"{place[0]}/{place[1]} has no offset {offset} to go to: it has {first} to {end}")
+            self._consumer.seek(partition, offset)
+        except IllegalStateError as error:
+            raise BusError(f"{place[0]}/{place[1]} is not assigned to this consumer") from error
+        except (KafkaError, TimeoutError) as error:
+            raise self._failure("did not say which offsets there are", error) from error
+        self._sought.add(partition)
+        self._next[partition] = offset
 
     async def commit(self, offsets: Mapping[tuple[str, int], int]) -> None:
         """See `throughline.bus.Consumer.commit`.
@@ -164,10 +247,11 @@ class KafkaConsumer:
     async def stop(self) -> None:
         """See `throughline.bus.Consumer.stop`."""
         self._stopped.set()
+        self._rebalancing.stop()
         consumer, self._consumer = self._consumer, None
         try:
             if consumer is not None:
-                await _stop(consumer)
+                await close(consumer)
         finally:
             if self._lock is not None:
                 self._lock.release()
@@ -177,7 +261,7 @@ class KafkaConsumer:
         return BusError(f"Kafka at {self._where}: {', '.join(self._topics)} {what}{group}: {explain(error)}")
 
 
-async def _stop(consumer: AIOKafkaConsumer) -> None:
+async def close(consumer: AIOKafkaConsumer) -> None:
     """Closes a client that may have failed: it then repeats its failure, or cancels its caller, before it is through."""
     closing = asyncio.create_task(consumer.stop())
     await asyncio.wait([closing])
@@ -185,5 +269,8 @@ async def _stop(consumer: AIOKafkaConsumer) -> None:
         await consumer._client.close()  # noqa: SLF001 - what was left undone
 
 
-def _record(item: ConsumerRecord[Any, Any]) -> Record:
-    return Record(item.topic, item.partition, item.offset, item.key, item.value, dict(item.headers))
+def record_from(item: ConsumerRecord[Any, Any]) -> Record:
+    """A record as aiokafka gives it, as ours."""
+    return Record(
+        item.topic, item.partition, item.offset, item.key, item.value, dict(item.headers), max(0, item.timestamp) * 1000
+    )

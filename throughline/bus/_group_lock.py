@@ -8,7 +8,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from throughline.bus.protocol import BusError
+from throughline.bus.records import BusError
 
 __all__ = ["GroupLock"]
 

@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
 
 from throughline.bus._connection import explain
-from throughline.bus.protocol import BusError, Headers, RecordRefusedError
+from throughline.bus.records import BusError, Headers, RecordRefusedError
 
 __all__ = ["Sender"]
 

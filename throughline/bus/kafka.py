@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
@@ -14,11 +14,18 @@ from aiokafka.errors import KafkaError
 from throughline.bus._connection import connection_arguments, explain, reach
 from throughline.bus._consumer import KafkaConsumer
 from throughline.bus._group_lock import GroupLock
+from throughline.bus._librdkafka import client_configuration
+from throughline.bus._offsets import OffsetLookup
+from throughline.bus._range import RangeReader, check_range
 from throughline.bus._sender import Sender
-from throughline.bus.protocol import BusError, Capabilities, Consumer, Headers
-from throughline.bus.topics import LARGEST_RECORD, TOPICS, create_missing
+from throughline.bus._transactions import KafkaTransactions
+from throughline.bus.partitioning import partition_for
+from throughline.bus.protocol import Consumer, RebalanceListener
+from throughline.bus.records import BusError, Capabilities, Headers, Place, Record
+from throughline.bus.topics import LARGEST_RECORD, TOPICS, prepare_topics
 from throughline.settings.kafka import EMBEDDED, KafkaSettings
 from throughline.telemetry.metrics import Metrics
+from throughline.times import Instant
 
 __all__ = ["EMBEDDED_CAPABILITIES", "KAFKA_CAPABILITIES", "KafkaBus"]
 
@@ -32,6 +39,9 @@ _BATCH_BYTES = 128 * 1024
 _PROBE_SECONDS = 2.0
 _PROBE_TIMEOUT_SECONDS = 5.0
 _LOOKS_FOR_CONTROLLER = 4
+_REBALANCE_SECONDS = 10.0
+_RANGE_BYTES = 8 * 1024 * 1024  # of a read that is meant to be over soon
+_HEARTBEATS_IN_A_SESSION = 3
 
 log = structlog.get_logger(__name__)
 
@@ -57,6 +67,14 @@ class KafkaBus:
         self._sender: Sender | None = None
         self._watch: asyncio.Task[None] | None = None
         self._consumers: list[KafkaConsumer] = []
+        self._readers: set[RangeReader] = set()
+        self._transactions: list[KafkaTransactions] = []
+        self._offsets = OffsetLookup(
+            self._make_consumer,
+            client_configuration(settings, self._servers),
+            settings.request_timeout,
+            self._servers,
+        )
 
     @property
     def capabilities(self) -> Capabilities:
@@ -76,10 +94,9 @@ class KafkaBus:
         client = AIOKafkaClient(**connection)
         try:
             await client.bootstrap()
-            existing = (await client.fetch_all_metadata()).topics()
             self._embedded = self._embedded or await _has_no_controller(client)
             if not self._embedded:
-                await create_missing(self._settings, existing, connection)
+                await prepare_topics(self._settings, connection)
             await client.set_topics([self._settings.topic(name) for name in TOPICS])
         except KafkaError as error:
             named = self._broker_address(client)
@@ -120,23 +137,53 @@ class KafkaBus:
         self._metrics.publish_seconds.labels(topic).observe(time.perf_counter() - began)
         self._metrics.records_published.labels(topic).inc()
 
-    async def consumer(self, topics: Sequence[str], group: str | None, *, from_start: bool = True) -> Consumer:
+    async def transactions(self, transactional_id: str) -> KafkaTransactions:
+        """See `throughline.bus.Bus.transactions`."""
+        self._started()
+        if not self.capabilities.transactions:
+            raise BusError(_without("transactions"))
+        opened = KafkaTransactions(self._settings, self._servers, transactional_id, self._metrics)
+        try:
+            await opened.start()
+        except BaseException:
+            await opened.stop()
+            raise
+        self._transactions.append(opened)
+        return opened
+
+    def _make_consumer(
+        self, *topics: str, group: str | None = None, begin: str = "earliest", partition_bytes: int = 1024 * 1024
+    ) -> AIOKafkaConsumer:
+        session = round(self._settings.session_timeout * 1000)
+        return AIOKafkaConsumer(
+            *topics,
+            **connection_arguments(self._settings, self._servers),
+            group_id=group,
+            enable_auto_commit=False,
+            auto_offset_reset=begin,
+            isolation_level="read_committed",
+            fetch_max_wait_ms=max(1, round(self._settings.fetch_max_wait * 1000)),
+            max_partition_fetch_bytes=partition_bytes,
+            session_timeout_ms=session,
+            heartbeat_interval_ms=session // _HEARTBEATS_IN_A_SESSION,
+            rebalance_timeout_ms=round(_REBALANCE_SECONDS * 1000),
+        )
+
+    async def consumer(
+        self,
+        topics: Sequence[str],
+        group: str | None,
+        *,
+        from_start: bool = True,
+        listener: RebalanceListener | None = None,
+    ) -> Consumer:
         """See `throughline.bus.Bus.consumer`."""
-        if self._client is None:
-            raise BusError("the bus has not been started, or has been stopped")
+        client = self._started()
 
         def make(*subscribed: str) -> AIOKafkaConsumer:
-            return AIOKafkaConsumer(
-                *subscribed,
-                **connection_arguments(self._settings, self._servers),
-                group_id=group,
-                enable_auto_commit=False,
-                auto_offset_reset="earliest" if from_start else "latest",
-                isolation_level="read_committed",
-                fetch_max_wait_ms=max(1, round(self._settings.fetch_max_wait * 1000)),
-            )
+            return self._make_consumer(*subscribed, group=group, begin="earliest" if from_start else "latest")
 
-        lock = GroupLock(self._broker_address(self._client), group) if self._embedded and group is not None else None
+        lock = GroupLock(self._broker_address(client), group) if self._embedded and group is not None else None
         consumer = KafkaConsumer(
             make,
             topics,
@@ -146,6 +193,7 @@ class KafkaBus:
             timeout=self._settings.request_timeout,
             where=self._servers,
             metrics=self._metrics,
+            listener=listener,
         )
         try:
             await consumer.start()
@@ -154,6 +202,72 @@ class KafkaBus:
             raise
         self._consumers.append(consumer)
         return consumer
+
+    async def read(
+        self, place: Place, start: int, end: int | None = None, max_records: int = 500
+    ) -> AsyncIterator[Sequence[Record]]:
+        """See `throughline.bus.Bus.read`."""
+        last = (await self.end_offsets([place]))[place]
+        first = (await self.first_offsets([place]))[place]
+        if end is None:
+            end = last
+        check_range(place, start, end, first, last)
+        if start >= end:
+            return
+        reader = RangeReader(
+            lambda: self._make_consumer(begin="none", partition_bytes=_RANGE_BYTES),
+            place,
+            self._settings.request_timeout,
+            self._servers,
+            self._metrics,
+        )
+        self._readers.add(reader)
+        try:
+            async for batch in reader.records(start, end, max_records):
+                yield batch
+        finally:
+            self._readers.discard(reader)
+            await reader.stop()
+
+    async def partitions(self, topic: str) -> int:
+        """See `throughline.bus.Bus.partitions`."""
+        self._started()
+        try:
+            async with asyncio.timeout(self._settings.request_timeout):
+                return len(await self._partitions(topic))
+        except (KafkaError, TimeoutError) as error:
+            raise BusError(f"Kafka at {self._servers} did not say how many partitions {topic} has: {explain(error)}") from error
+
+    async def partition_of(self, topic: str, key: str) -> int:
+        """See `throughline.bus.Bus.partition_of`."""
+        return partition_for(key.encode(errors="surrogateescape"), await self.partitions(topic))
+
+    async def first_offsets(self, places: Collection[Place]) -> dict[Place, int]:
+        """See `throughline.bus.Bus.first_offsets`."""
+        self._started()
+        return await self._offsets.first(places)
+
+    async def end_offsets(self, places: Collection[Place]) -> dict[Place, int]:
+        """See `throughline.bus.Bus.end_offsets`."""
+        self._started()
+        return await self._offsets.end(places)
+
+    async def offsets_for_time(self, places: Collection[Place], time: Instant) -> dict[Place, int]:
+        """See `throughline.bus.Bus.offsets_for_time`."""
+        self._started()
+        if not self.capabilities.offsets_by_time:
+            raise BusError(_without("offsets by time"))
+        return await self._offsets.for_time(places, time)
+
+    async def committed(self, group: str, places: Collection[Place]) -> dict[Place, int | None]:
+        """See `throughline.bus.Bus.committed`."""
+        self._started()
+        return await self._offsets.committed(group, places)
+
+    def _started(self) -> AIOKafkaClient:
+        if self._client is None:
+            raise BusError("the bus has not been started, or has been stopped")
+        return self._client
 
     @staticmethod
     def _broker_address(client: AIOKafkaClient) -> str:
@@ -193,12 +307,21 @@ class KafkaBus:
         sender, self._sender = self._sender, None
         if sender is not None:
             await sender.stop()
+        while self._transactions:
+            await self._transactions.pop().stop()
         while self._consumers:
             await self._consumers.pop().stop()
+        while self._readers:
+            await self._readers.pop().stop()
+        await self._offsets.stop()
         client, self._client = self._client, None
         if client is not None:
             await client.close()
         self._metrics.bus_connected.set(0)
+
+
+def _without(what: str) -> str:
+    return f"the embedded broker has no {what}: set kafka.bootstrap_servers to a real Kafka"
 
 
 async def _has_no_controller(client: AIOKafkaClient) -> bool:

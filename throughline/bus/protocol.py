@@ -2,72 +2,90 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Protocol
 
-__all__ = ["Bus", "BusError", "Capabilities", "Consumer", "Headers", "Record", "RecordRefusedError"]
+from throughline.bus.records import (
+    BusError,
+    Capabilities,
+    FencedError,
+    Headers,
+    Membership,
+    Place,
+    Record,
+    RecordRefusedError,
+)
+from throughline.bus.transactions import Transaction, Transactions
+from throughline.times import Instant
 
-Headers = Mapping[str, bytes]
-"""Header names and values, such as ``{"schema": b"tracklet/1"}``."""
+__all__ = [
+    "Bus",
+    "BusError",
+    "Capabilities",
+    "Consumer",
+    "FencedError",
+    "Headers",
+    "Membership",
+    "Place",
+    "RebalanceListener",
+    "Record",
+    "RecordRefusedError",
+    "Transaction",
+    "Transactions",
+]
 
 
-class BusError(Exception):
-    """Kafka could not be reached or refused a request; the text says what to do."""
+class RebalanceListener(Protocol):
+    """Is told which partitions a consumer gets and loses.
 
-
-class RecordRefusedError(BusError):
-    """Kafka will never take this record, however often it is sent; others go on."""
-
-
-@dataclass(frozen=True, slots=True)
-class Capabilities:
-    """What the broker behind a bus can do; what it cannot is refused with a `BusError`, never done wrong.
-
-    Attributes:
-        shared_groups: Several consumers of one group share the partitions; otherwise a group has one consumer at a time.
-        compaction: Of a compacted topic only the latest record of each key is kept for ever.
-        durable: Acknowledged records outlive the broker's process, and are kept as long as its retention says.
-        transactions: Records and offsets can be committed together.
-        offsets_by_time: The first offset after an instant can be asked for.
+    Both are awaited inside `Consumer.records`, between two batches: they never run beside the processing of a batch. What they
+    raise comes out of `Consumer.records`.
     """
 
-    shared_groups: bool
-    compaction: bool
-    durable: bool
-    transactions: bool
-    offsets_by_time: bool
+    async def revoked(self, places: frozenset[Place]) -> None:
+        """All that the consumer held is taken away; others get it when this returns, and no later than 10 seconds on.
 
+        Commit what is finished. A group that changes takes everything from everybody first and then shares it out, so most
+        places come back at once: keep what was built for them until `assigned` says which. It is also called when the
+        connection was lost; then others may have the places already, and a commit is refused. `Consumer.stop` does not call it.
+        """
+        ...
 
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One record as it was read.
+    async def assigned(self, places: frozenset[Place]) -> None:
+        """The consumer holds these places, and no others; it reads on when this returns, at what the group has committed.
 
-    Attributes:
-        topic: Full name of the topic.
-        partition: Partition it came from.
-        offset: Its place in the partition.
-        key: What it was published under.
-        value: The payload; None deletes the key in a compacted topic.
-        headers: Its headers; a repeated name keeps its last value.
-    """
-
-    topic: str
-    partition: int
-    offset: int
-    key: bytes | None
-    value: bytes | None
-    headers: Headers = field(default_factory=dict)
+        Here, for each place: open its transactional id, which ends what a former owner left open; then ask `Bus.committed`, read
+        back what is needed, and `Consumer.seek`. The member stays in its group meanwhile, for up to five minutes.
+        """
+        ...
 
 
 class Consumer(Protocol):
     """Reads topics as a member of a group, or from the beginning on its own."""
 
+    @property
+    def assignment(self) -> frozenset[Place]:
+        """What it holds: with a listener, what `RebalanceListener.assigned` was last told and has not lost since."""
+        ...
+
+    @property
+    def membership(self) -> Membership | None:
+        """Under what `Transaction.commit_offsets` commits the latest batch; None without a group, or before the first batch."""
+        ...
+
     def records(self, max_records: int = 500) -> AsyncIterator[Sequence[Record]]:
         """Batches in the order of each partition, without end; an empty batch now and then lets the caller look around."""
         ...
 
-    async def commit(self, offsets: Mapping[tuple[str, int], int]) -> None:
+    async def seek(self, place: Place, offset: int) -> None:
+        """Goes on reading ``place`` at ``offset``.
+
+        Raises:
+            BusError: the place is not assigned, or there is no such offset (any more).
+        """
+        ...
+
+    async def commit(self, offsets: Mapping[Place, int]) -> None:
         """Remembers, for the group, the next offset to read for each (topic, partition).
 
         A commit that fails because the group is rebalancing is normal: the records come again.
@@ -84,7 +102,10 @@ class Consumer(Protocol):
 
 
 class Bus(Protocol):
-    """Topics by full name; a key's records keep their order, also when several are published at once."""
+    """Topics by full name; a key's records keep their order, also when several are published at once.
+
+    A key goes to the same partition number of every topic that has as many partitions, whoever publishes it and however.
+    """
 
     @property
     def capabilities(self) -> Capabilities:
@@ -95,7 +116,7 @@ class Bus(Protocol):
         """Connects, and creates missing topics where the broker can.
 
         Raises:
-            BusError: the broker cannot be reached.
+            BusError: the broker cannot be reached, or its topics do not fit together.
         """
         ...
 
@@ -111,16 +132,80 @@ class Bus(Protocol):
         """
         ...
 
-    async def consumer(self, topics: Sequence[str], group: str | None, *, from_start: bool = True) -> Consumer:
+    async def transactions(self, transactional_id: str) -> Transactions:
+        """Opens a transactional id, and so fences whoever used it before and aborts what they left open, at once.
+
+        When this returns, what they had committed can be read, and nothing of theirs can come any more. Let the id name what
+        is owned, such as a prefix and the input's partition.
+
+        Raises:
+            BusError: the broker cannot be reached or has no transactions.
+        """
+        ...
+
+    async def consumer(
+        self,
+        topics: Sequence[str],
+        group: str | None,
+        *,
+        from_start: bool = True,
+        listener: RebalanceListener | None = None,
+    ) -> Consumer:
         """A started consumer. It sees committed records only.
 
         Args:
             topics: Full names.
             group: Remembers committed offsets; None: on its own, without commits.
             from_start: Where to begin without a committed offset: at the oldest record, or only what comes from now on.
+            listener: Is told of partitions gained and lost.
 
         Raises:
             BusError: the broker cannot be reached, or has no room for a second consumer in the group.
+        """
+        ...
+
+    def read(self, place: Place, start: int, end: int | None = None, max_records: int = 500) -> AsyncIterator[Sequence[Record]]:
+        """The committed records of one partition at offsets from ``start`` up to, and without, ``end``; then it ends.
+
+        Args:
+            place: Where.
+            start: First offset.
+            end: None: all there is when this is called.
+            max_records: Most records in a batch.
+
+        Raises:
+            BusError: some of these offsets are gone by retention, or do not exist yet, or Kafka did not deliver in time.
+        """
+        ...
+
+    async def partitions(self, topic: str) -> int:
+        """How many partitions ``topic`` has."""
+        ...
+
+    async def partition_of(self, topic: str, key: str) -> int:
+        """The partition that ``key`` goes to."""
+        ...
+
+    async def first_offsets(self, places: Collection[Place]) -> dict[Place, int]:
+        """Offset of the oldest record that is still kept, by place; the end where there is none."""
+        ...
+
+    async def end_offsets(self, places: Collection[Place]) -> dict[Place, int]:
+        """Offset behind the last record that readers of committed records can see, by place: the last stable offset."""
+        ...
+
+    async def offsets_for_time(self, places: Collection[Place], time: Instant) -> dict[Place, int]:
+        """Offset of the first record published at or after ``time`` (to the millisecond); the end where there is none.
+
+        Raises:
+            BusError: the broker cannot tell.
+        """
+        ...
+
+    async def committed(self, group: str, places: Collection[Place]) -> dict[Place, int | None]:
+        """Next offset to read that a group has committed, by place; None: it has not committed any.
+
+        While a transaction that commits offsets for a place is open, this waits for its end.
         """
         ...
 

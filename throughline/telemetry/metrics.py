@@ -157,6 +157,12 @@ class Metrics:
             "topic",
             "outcome",
         )
+        self.transactions = self._counter(
+            "transactions",
+            "Transactions on Kafka, by outcome: 'committed', 'aborted', 'fenced' (another took over) or 'failed' (what became of "
+            "it is decided by whoever opens its id next).",
+            "outcome",
+        )
         self.publish_seconds = self._histogram(
             "publish_seconds", "From sending a record to its acknowledgement.", _LATENCY, "topic"
         )
