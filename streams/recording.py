@@ -54,6 +54,7 @@ class Recording:
         self._log = structlog.get_logger(__name__).bind(folder=str(folder))
         self._recorders: dict[str, CameraRecorder] = {}
         self._given_up = threading.Event()
+        self._giving_up = threading.Lock()
         self._entries: queue.Queue[_Entry | None] = queue.Queue(_WAITING)
         self._thread = threading.Thread(target=self._work, name="recording", daemon=True)  # a hanging disk must not hold us
         self._thread.start()
@@ -110,10 +111,12 @@ class Recording:
         self._metrics.frames_recorded.labels(camera).inc()
 
     def _give_up(self, reason: str, why: str) -> None:
-        if not self._given_up.is_set():
+        with self._giving_up:
+            if self._given_up.is_set():
+                return
             self._given_up.set()
-            self._metrics.recording_failures.labels(reason).inc()
-            self._log.error("recording given up, the cameras go on", why=why)
+        self._metrics.recording_failures.labels(reason).inc()
+        self._log.error("recording given up, the cameras go on", why=why)
 
     def _missing(self, entry: _Entry) -> None:
         self._metrics.frames_not_recorded.labels(entry.recorder.camera, "stopped").inc()

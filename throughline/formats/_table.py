@@ -76,7 +76,7 @@ def read_table(path: Path, *, least: int, defaults: Sequence[float], expected: s
     except ValueError:  # not all lines are alike, or one is wrong: the slow way copes with the one and names the other
         values = None
     if values is None or values.shape[1] < least:
-        return NumberTable(path, np.array([*_parsed(path, lines, least, defaults, expected)]), lines)
+        return NumberTable(path, np.array(_parsed(path, lines, least, defaults, expected)), lines)
     missing = [np.full(len(values), default) for default in defaults[values.shape[1] :]]
     return NumberTable(path, np.column_stack((values[:, : len(defaults)], *missing)), lines)
 
