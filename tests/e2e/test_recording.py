@@ -21,10 +21,10 @@ def test_the_tracks_of_a_run_come_out_of_its_recording(tmp_path: Path) -> None:
     road = draw_road(tmp_path / "road", seed=0, seconds=12)
     data = yaml.safe_load(road.site.read_text(encoding="utf-8"))
     data |= {"kafka": {"embedded_port": 0}, "telemetry": {"port": 0}}
-    for camera, changes in zip(
-        data["cameras"], ({}, {"clock": {"offset": -0.7}}, {"roi": [[[0, 0], [500, 0], [500, 360], [0, 360]]]}), strict=True
-    ):
-        camera |= {"url": str(road.clips[camera["id"]]), "realtime": False, **changes}
+    for camera in data["cameras"]:
+        camera |= {"url": str(road.clips[camera["id"]]), "realtime": False}
+    data["cameras"][1]["clock"] = {"offset": -0.7}
+    data["cameras"][2]["roi"] = [[[0, 0], [500, 0], [500, 360], [0, 360]]]
     site = tmp_path / "site.yaml"
     site.write_text(yaml.safe_dump(data))
     recording, out = tmp_path / "recording", tmp_path / "out"

@@ -107,7 +107,7 @@ def _times(path: Path, camera: CameraSettings) -> Callable[[int], Instant]:
     frames = read_frames(beside) if beside.exists() else None
     if frames is None or frames.clock is None:
         return lambda frame: frame_time(camera, frame)
-    known = dict(zip(frames.numbers.tolist(), frames.times(camera).tolist(), strict=True))
+    known: dict[int, Instant] = dict(zip(frames.numbers.tolist(), frames.times(camera).tolist(), strict=True))
 
     def time_of(frame: int) -> Instant:
         if frame not in known:

@@ -85,3 +85,17 @@ def test_two_boxes_of_one_track_in_one_frame(tmp_path: Path) -> None:
     (tmp_path / "c1.txt").write_text("1,5,0,0,9,9,1\n1,5,2,0,9,9,1\n")
     with pytest.raises(FormatError, match="two boxes in one frame"):
         read_recorded_tracks(tmp_path, SITE)
+
+
+def test_times_of_frames_may_be_told(tmp_path: Path) -> None:
+    write(tmp_path)
+    (tmp_path / "c1.frames").write_text("1,100.25\n31,101.125\n61,103.000001\n")
+    tracks = {(track.camera, track.id): track.tracklet for track in read_recorded_tracks(tmp_path, SITE)}
+    whole = tracks["c1", 5]
+    assert (whole.start, whole.end) == (98_750_000, 101_500_001), "with the clock's offset"
+    assert tracks["c2", 1].end == 500_000
+    (tmp_path / "c1.frames").write_text("1,100.25\n61,103.0\n")
+    with pytest.raises(FormatError, match=r"c1\.txt: frame 31 is not listed in c1\.frames"):
+        read_recorded_tracks(tmp_path, SITE)
+    (tmp_path / "c1.frames").write_text("1\n")
+    assert {track.tracklet.end for track in read_recorded_tracks(tmp_path, SITE)} == {-500_000, 500_000}, "numbers tell no times"

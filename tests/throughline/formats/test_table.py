@@ -47,7 +47,6 @@ def test_whole_numbers_are_whole_and_within_bounds(tmp_path: Path, wrong: str) -
     table = read(tmp_path / "a.txt", f"1,2\n\n{wrong},3\n")
     with pytest.raises(FormatError, match=r"a\.txt:3: size must be a whole number from 1 to 8, found"):
         table.whole(0, "size", least=1, most=8)
-    column = table.whole(1, "size", least=1)
-    assert (column.tolist(), column.dtype) == ([2, 3], np.int64)
+    assert table.whole(1, "size", least=1).tolist() == [2, 3]
     with pytest.raises(FormatError, match=r"a\.txt:1: size must be a whole number from 3 on, found 2"):
         table.whole(1, "size", least=3)
