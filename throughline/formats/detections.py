@@ -111,7 +111,9 @@ def _read(path: Path, camera: str) -> RecordedDetections:
 def _from_coco(path: Path, coco: CocoDetections, camera: str, listed: AnalysedFrames | None) -> RecordedDetections:
     if coco.frames is not None and listed is not None:
         raise FormatError(f"{path.with_suffix('.frames')}: {path.name} lists its frames itself; expected one of the two lists")
-    frames = AnalysedFrames(coco.frames) if coco.frames is not None else listed or _all_frames(path, coco.numbers)
+    frames = listed
+    if frames is None:
+        frames = _all_frames(path, coco.numbers) if coco.frames is None else AnalysedFrames(coco.frames)
     unlisted = ~np.isin(coco.numbers, frames.numbers)
     if unlisted.any():
         number = coco.numbers[unlisted][0]

@@ -97,9 +97,10 @@ def test_cameras_come_in_the_order_of_the_site_file(tmp_path: Path) -> None:
     (tmp_path / "c2.frames").write_text("2\n5\n")
     second, _ = read_detections(tmp_path, SITE)
     assert second.frames.numbers.tolist() == [2, 5]
-    (tmp_path / "c2.frames").write_text("5\n")
-    with pytest.raises(FormatError, match=r"c2\.json: frame 2 is not listed in c2\.frames"):
-        list(read_detections(tmp_path, SITE))
+    for other in ("5\n", ""):
+        (tmp_path / "c2.frames").write_text(other)
+        with pytest.raises(FormatError, match=r"c2\.json: frame 2 is not listed in c2\.frames"):
+            list(read_detections(tmp_path, SITE))
 
 
 def test_a_coco_data_set_lists_its_frames_itself(tmp_path: Path) -> None:
