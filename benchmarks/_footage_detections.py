@@ -23,6 +23,8 @@ __all__ = ["footage_detections"]
 def footage_detections(video: Path, model: Path) -> list[Detections]:
     """What a YOLOX-type detector, with its defaults, sees in each frame of ``video``.
 
+    Kept by the contents of both files, so a change in how outputs are decoded needs the kept file deleted.
+
     Args:
         video: Footage in any form that FFmpeg reads.
         model: ONNX file.
