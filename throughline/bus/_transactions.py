@@ -71,7 +71,7 @@ class KafkaTransactions:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="transactions")
         self._producer: Producer | None = None
         self._under_way: _Transaction | None = None
-        self._fenced: FencedError | None = None
+        self._failed: BusError | None = None
         self._ended: BusError | None = None
 
     async def start(self) -> None:
@@ -88,7 +88,7 @@ class KafkaTransactions:
             await self.call(self._producer.init_transactions, self._timeout)
         except KafkaException as error:
             failure = self.failure("could not be opened", error)
-            await self._end(failure)
+            await self._end()
             raise failure from error
 
     @property
@@ -107,12 +107,7 @@ class KafkaTransactions:
             raise BusError(f"a transaction under {self._id} is under way: only one can be at a time")
         transaction = self._under_way = _Transaction(self, self._timeout)
         try:
-            try:
-                await self.call(self.producer.begin_transaction)
-            except KafkaException as error:
-                failure = self.failure("was not begun", error)
-                await self._end(failure)
-                raise failure from error
+            await self._begin()
             try:
                 yield transaction
             except BaseException:
@@ -123,22 +118,42 @@ class KafkaTransactions:
             self._under_way = None
             transaction.over = True
 
+    async def _begin(self) -> None:
+        try:
+            await self.call(self.producer.begin_transaction)
+        except KafkaException as error:
+            failure = self.failure("was not begun", error)
+            await self._end()
+            raise failure from error
+        except asyncio.CancelledError:
+            await self._abort()
+            raise
+
     async def _commit(self, transaction: _Transaction) -> None:
         try:
             await self.call(self.producer.commit_transaction, self._timeout)
         except KafkaException as error:
-            cause: KafkaError = error.args[0]
-            failure = self.failure("was not committed", error)
-            if cause.txn_requires_abort():
-                await self._abort()
-            elif not cause.fatal():
-                failure = BusError(f"{failure}. It may or may not have been committed: open {self._id} again to decide it")
-            if not cause.txn_requires_abort():
-                await self._end(failure)
+            failure = await self._not_committed(error)
             raise failure from error
+        except asyncio.CancelledError as cancelled:
+            if isinstance(cancelled.__cause__, KafkaException):
+                await self._not_committed(cancelled.__cause__)
+            raise
         self._metrics.transactions.labels("committed").inc()
         for topic, count in transaction.sent.items():
             self._metrics.records_published.labels(topic).inc(count)
+
+    async def _not_committed(self, error: KafkaException) -> BusError:
+        cause: KafkaError = error.args[0]
+        failure = self.failure("was not committed", error)
+        if cause.txn_requires_abort():
+            await self._abort()
+        elif not cause.fatal():
+            failure = self._failed = BusError(
+                f"{failure}. It may or may not have been committed: open {self._id} again to decide it"
+            )
+        await self._end()
+        return failure
 
     async def _abort(self) -> None:
         if self._producer is None:
@@ -148,16 +163,16 @@ class KafkaTransactions:
         except KafkaException as error:
             failure = self.failure("could not be aborted", error)
             log.warning("a transaction is left to its successor or its timeout", transactional_id=self._id, error=str(failure))
-            await self._end(failure)
         else:
             self._metrics.transactions.labels("aborted").inc()
-            if self._fenced is not None:
-                await self._end(self._fenced)
+        if self._failed is not None:
+            await self._end()
 
-    async def _end(self, failure: BusError) -> None:
-        """Nothing more can be done with this producer."""
-        if self._ended is None:
-            failure = self._ended = self._fenced or failure
+    async def _end(self) -> None:
+        """Nothing more is done with this producer: after a failure its numbering of records may have a gap."""
+        failure = self._failed
+        if self._ended is None and failure is not None:
+            self._ended = failure
             self._metrics.transactions.labels("fenced" if isinstance(failure, FencedError) else "failed").inc()
         await self._close()
 
@@ -166,11 +181,9 @@ class KafkaTransactions:
         running = asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
         try:
             return await asyncio.shield(running)
-        except asyncio.CancelledError:
+        except asyncio.CancelledError as cancelled:
             await asyncio.wait([running])
-            if not running.cancelled():
-                running.exception()  # seen
-            raise
+            raise cancelled from running.exception()
 
     async def refused(self, what: str, error: KafkaException) -> BusError:
         """What to raise when a record or offsets were not taken."""
@@ -182,20 +195,24 @@ class KafkaTransactions:
         return self.failure(what, error)
 
     def failure(self, what: str, error: KafkaException) -> BusError:
-        """What to raise for one of librdkafka's errors. Once fenced, fenced for good."""
+        """What to raise for one of librdkafka's errors, which these transactions end by. Once fenced, fenced for good."""
         cause: KafkaError = error.args[0]
         text = f"Kafka at {self._where}: a transaction under {self._id} {what}: {cause.str()}"
         if cause.code() in _FENCED_CODES:
-            self._fenced = FencedError(f"{text}. Another has taken it over, or it took longer than kafka.transaction_timeout")
-        if cause.code() in _NO_MEMBER_CODES:
-            self._fenced = FencedError(f"{text}. The group has gone on without this member: its partitions may be another's")
-        if self._fenced is not None:
-            return self._fenced
-        if cause.code() == KafkaError.MSG_SIZE_TOO_LARGE:
-            return RecordRefusedError(f"{text}. Raise the topic's max.message.bytes")
-        if cause.code() == KafkaError.INVALID_TRANSACTION_TIMEOUT:
-            return BusError(f"{text}. Lower kafka.transaction_timeout, or raise the broker's transaction.max.timeout.ms")
-        return BusError(text)
+            failure: BusError = FencedError(
+                f"{text}. Another has taken it over, or it took longer than kafka.transaction_timeout"
+            )
+        elif cause.code() in _NO_MEMBER_CODES:
+            failure = FencedError(f"{text}. The group has gone on without this member: its partitions may be another's")
+        elif cause.code() == KafkaError.MSG_SIZE_TOO_LARGE:
+            failure = RecordRefusedError(f"{text}. Raise the topic's max.message.bytes")
+        elif cause.code() == KafkaError.INVALID_TRANSACTION_TIMEOUT:
+            failure = BusError(f"{text}. Lower kafka.transaction_timeout, or raise the broker's transaction.max.timeout.ms")
+        else:
+            failure = BusError(text)
+        if not isinstance(self._failed, FencedError):
+            self._failed = failure
+        return self._failed
 
     async def stop(self) -> None:
         """See `throughline.bus.Transactions.stop`."""
@@ -245,6 +262,8 @@ class _Transaction:
                 await asyncio.sleep(_ROOM_SECONDS)
                 continue
             except KafkaException as error:
+                if error.args[0].code() == KafkaError.MSG_SIZE_TOO_LARGE:  # never left this process
+                    raise RecordRefusedError(f"a record of {len(value or b'')} bytes is too large for {topic}") from error
                 raise await self._owner.refused(f"did not take a record for {topic}", error) from error
             break
         self.sent[topic] += 1

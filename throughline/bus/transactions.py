@@ -47,14 +47,18 @@ class Transactions(Protocol):
     def begin(self) -> AbstractAsyncContextManager[Transaction]:
         """A transaction: committed at the end of the block, aborted by an exception in it, which is then raised.
 
+        On Kafka readers see it a moment after the commit; whoever opens the id next sees all of it at once.
+
         It must end within `KafkaSettings.transaction_timeout`, else Kafka aborts it and fences its producer.
 
         Raises:
             FencedError: another has taken over, or the transaction took too long. Nothing of it was committed, and nothing more
                 can be: open the id again only if the partition is still yours.
-            RecordRefusedError: Kafka does not take one of the records; it was aborted.
-            BusError: it was not committed. Where the text says that it may have been, or that these transactions have ended,
-                open the id again: that decides it, and what the group has committed then tells.
+            RecordRefusedError: Kafka does not take one of the records, and took none of the others.
+            BusError: it was not committed, or, where the text says so, may have been: opening the id again decides that, and what
+                the group has committed then tells.
+
+        After any error that Kafka gave, these transactions have ended: open the id again. An exception of your own ends nothing.
         """
         ...
 

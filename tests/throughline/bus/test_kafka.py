@@ -11,13 +11,15 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
 from confluent_kafka.admin._config import ConfigResource
 from pydantic import SecretStr
+from structlog.testing import capture_logs
 
 from tests.support.bus import DEADLINE, group, next_offsets, read_count, until
 from tests.support.kafka import PASSWORD, USER, KafkaServer
-from throughline.bus import STATE, TOPICS, TRACKLETS, BusError, KafkaBus
+from throughline.bus import STATE, TOPICS, TRACKLETS, BusError, KafkaBus, Membership
 from throughline.settings.kafka import EMBEDDED, KafkaSettings
 from throughline.telemetry.metrics import Metrics
 
@@ -54,8 +56,29 @@ async def error_of_start(settings: KafkaSettings) -> str:
     return str(caught.value)
 
 
+def configurations(server: KafkaServer, settings: KafkaSettings) -> dict[str, dict[str, str]]:
+    admin = AdminClient({"bootstrap.servers": server.bootstrap_servers})
+    found = {}
+    for name in TOPICS:
+        resource = ConfigResource(ConfigResource.Type.TOPIC, settings.topic(name))
+        entries = admin.describe_configs([resource])[resource].result(DEADLINE)
+        found[name] = {option: entry.value for option, entry in entries.items()}
+    return found
+
+
+def partition_counts(server: KafkaServer, settings: KafkaSettings) -> dict[str, int]:
+    topics = AdminClient({"bootstrap.servers": server.bootstrap_servers}).list_topics(timeout=DEADLINE).topics
+    return {name: len(topics[settings.topic(name)].partitions) for name in TOPICS}
+
+
+def create(server: KafkaServer, topic: str, partitions: int, **options: str) -> None:
+    admin = AdminClient({"bootstrap.servers": server.bootstrap_servers})
+    config = {option.replace("_", "."): value for option, value in options.items()}
+    admin.create_topics([NewTopic(topic, partitions, 1, config=config)])[topic].result(DEADLINE)
+
+
 async def test_start_creates_what_is_missing_and_leaves_alone_what_is_there(kafka_server: KafkaServer) -> None:
-    settings = settings_for(kafka_server, partitions=3)
+    settings = settings_for(kafka_server, partitions=3, tracklet_retention="2h")
     buses = [KafkaBus(settings, Metrics()) for _ in range(3)]
     await asyncio.gather(*(bus.start() for bus in buses))  # at once: all but one find that another was faster
     other = KafkaBus(settings.model_copy(update={"partitions": 5}), Metrics())
@@ -63,21 +86,101 @@ async def test_start_creates_what_is_missing_and_leaves_alone_what_is_there(kafk
     for bus in (*buses, other):
         await bus.stop()
 
-    admin = AdminClient({"bootstrap.servers": kafka_server.bootstrap_servers})
-    topics = admin.list_topics(timeout=DEADLINE).topics
-    policies = {}
-    for name in TOPICS:
-        topic = settings.topic(name)
-        assert len(topics[topic].partitions) == 3
-        resource = ConfigResource(ConfigResource.Type.TOPIC, topic)
-        policies[name] = admin.describe_configs([resource])[resource].result(DEADLINE)["cleanup.policy"].value
-    assert policies == {
+    assert partition_counts(kafka_server, settings) == dict.fromkeys(TOPICS, 3)
+    options = configurations(kafka_server, settings)
+    assert {name: values["cleanup.policy"] for name, values in options.items()} == {
         "tracklets": "delete",
         "matches": "delete",
         "state": "compact",
         "cameras": "compact",
         "dead-letters": "delete",
     }
+    assert options["tracklets"]["retention.ms"] == "7200000"
+    assert {values["min.insync.replicas"] for values in options.values()} == {"1"}
+    assert {values["max.message.bytes"] for values in options.values()} == {str(8 * 1024 * 1024)}
+
+
+async def test_what_is_created_has_as_many_partitions_as_what_goes_with_it(kafka_server: KafkaServer) -> None:
+    settings = settings_for(kafka_server, partitions=2)
+    create(kafka_server, settings.topic(TRACKLETS), 5)
+    bus = KafkaBus(settings, Metrics())
+    await bus.start()
+    await bus.stop()
+    expected = {"tracklets": 5, "matches": 5, "state": 5, "cameras": 2, "dead-letters": 2}
+    assert partition_counts(kafka_server, settings) == expected
+
+
+async def test_topics_that_go_together_must_have_as_many_partitions(kafka_server: KafkaServer) -> None:
+    settings = settings_for(kafka_server)
+    create(kafka_server, settings.topic(TRACKLETS), 3)
+    create(kafka_server, settings.topic(STATE), 2)
+    text = await error_of_start(settings)
+    assert f"{settings.topic(TRACKLETS)} has 3, {settings.topic(STATE)} has 2" in text
+    assert "kafka-topics.sh --alter" in text
+
+
+async def test_what_is_set_otherwise_is_warned_of(kafka_server: KafkaServer) -> None:
+    settings = settings_for(kafka_server, tracklet_retention="2h")
+    create(kafka_server, settings.topic(TRACKLETS), 1, retention_ms="60000", max_message_bytes=str(16 * 1024 * 1024))
+    create(kafka_server, settings.topic(STATE), 1, cleanup_policy="delete", max_message_bytes=str(8 * 1024 * 1024))
+    bus = KafkaBus(settings, Metrics())
+    with capture_logs() as lines:
+        await bus.start()
+    await bus.stop()
+    warnings = [line for line in lines if line["log_level"] == "warning"]
+    assert {(line["topic"], line["option"], line["found"], line["wanted"]) for line in warnings} == {
+        (settings.topic(TRACKLETS), "retention.ms", "60000", "7200000"),
+        (settings.topic(STATE), "cleanup.policy", "delete", "compact"),
+    }
+    with capture_logs() as lines:  # more than is needed is no reason to warn
+        again = KafkaBus(settings.model_copy(update={"tracklet_retention": 30.0}), Metrics())
+        await again.start()
+    await again.stop()
+    assert {line["topic"] for line in lines if line["log_level"] == "warning"} == {settings.topic(STATE)}
+
+
+async def test_offsets_that_retention_has_taken_are_not_passed_over(kafka_server: KafkaServer) -> None:
+    settings = settings_for(kafka_server)
+    place = (settings.topic(TRACKLETS), 0)
+    bus = KafkaBus(settings, Metrics())
+    await bus.start()
+    try:
+        for number in range(10):
+            await bus.publish(place[0], "k", b"%d" % number, {})
+        admin = AdminClient({"bootstrap.servers": kafka_server.bootstrap_servers})
+        gone = TopicPartition(place[0], 0, 6)
+        admin.delete_records([gone])[gone].result(DEADLINE)
+        assert await bus.first_offsets([place]) == {place: 6}
+        with pytest.raises(BusError, match=r"does not keep offsets 2 to 6 any more.*retention\.ms"):
+            async for _ in bus.read(place, 2):
+                pass
+        consumer = await bus.consumer([place[0]], None)
+        with pytest.raises(BusError, match="no offset 5 to go to: it has 6 to 10"):
+            await consumer.seek(place, 5)
+        assert [record.offset for record in await read_count(consumer, 4)] == [6, 7, 8, 9]
+    finally:
+        await bus.stop()
+
+
+@pytest.mark.parametrize("mechanism", ["PLAIN", "SCRAM-SHA-512"])
+@pytest.mark.parametrize("compression", ["none", "zstd"])
+async def test_transactions_with_tls_a_password_and_compression(
+    kafka_server: KafkaServer, mechanism: str, compression: str
+) -> None:
+    settings = secure(kafka_server, sasl_mechanism=mechanism, compression=compression)
+    place, name = (settings.topic(TRACKLETS), 0), group()
+    bus = KafkaBus(settings, Metrics())
+    await bus.start()
+    try:
+        transactions = await bus.transactions(uuid.uuid4().hex)
+        async with transactions.begin() as transaction:
+            await transaction.send(place[0], "k", b"secret" * 1000, {})
+            await transaction.commit_offsets(Membership(name), {place: 1})
+        assert await bus.committed(name, [place]) == {place: 1}
+        (record,) = await read_count(await bus.consumer([place[0]], None), 1)
+        assert record.value == b"secret" * 1000
+    finally:
+        await bus.stop()
 
 
 async def test_a_topic_that_cannot_be_created_is_named(kafka_server: KafkaServer) -> None:
