@@ -10,6 +10,7 @@ from benchmarks._tracker_peers import Peer, Throughline, quality_trackers
 from benchmarks._tracking_scores import score
 from benchmarks._tracking_sets import TrackingSequence, drop_frames
 from tests.support.sequences import FPS, lanes, sequence_of
+from throughline.settings import TrackingSettings
 
 
 class Recorder:
@@ -90,10 +91,14 @@ def test_each_way_of_a_peer_is_what_it_says(name: str) -> None:
     ways = {way: quality_trackers()[f"{name}, {way}"] for way in ("defaults", "timed", "timed, our confidences")}
     made = {way: peer.make(7.0) for way, peer in ways.items() if isinstance(peer, Peer)}
     same = type(made["defaults"])()
-    thresholds = [key for key in ("high_conf_det_threshold", "track_activation_threshold") if hasattr(same, key)]
+    ours = {
+        "high_conf_det_threshold": TrackingSettings().high_confidence,
+        "track_activation_threshold": TrackingSettings().new_track_confidence,
+    }
+    thresholds = [key for key in ours if hasattr(same, key)]
     assert thresholds
     for way, tracker in made.items():
-        expected = [0.5] * len(thresholds) if "our" in way else [getattr(same, key) for key in thresholds]
+        expected = [ours[key] if "our" in way else getattr(same, key) for key in thresholds]
         assert [getattr(tracker, key) for key in thresholds] == expected
         budget = tracker.maximum_frames_without_update
         assert budget == same.maximum_frames_without_update if way == "defaults" else budget < 10
