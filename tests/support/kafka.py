@@ -43,6 +43,7 @@ transaction.state.log.min.isr=1
 transaction.state.log.num.partitions=3
 transaction.abort.timed.out.transaction.cleanup.interval.ms=500
 group.initial.rebalance.delay.ms=0
+group.min.session.timeout.ms=1000
 broker.heartbeat.interval.ms=500
 broker.session.timeout.ms=2000
 auto.create.topics.enable=true

@@ -7,10 +7,11 @@ import time
 from collections.abc import AsyncIterator, Collection, Sequence
 
 import structlog
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
 
+from throughline.bus._clients import Clients
 from throughline.bus._connection import connection_arguments, explain, reach
 from throughline.bus._consumer import KafkaConsumer
 from throughline.bus._group_lock import GroupLock
@@ -22,7 +23,7 @@ from throughline.bus._transactions import KafkaTransactions
 from throughline.bus.partitioning import partition_for
 from throughline.bus.protocol import Consumer, RebalanceListener
 from throughline.bus.records import BusError, Capabilities, Headers, Place, Record
-from throughline.bus.topics import LARGEST_RECORD, TOPICS, prepare_topics
+from throughline.bus.topics import TOPICS, prepare_topics
 from throughline.settings.kafka import EMBEDDED, KafkaSettings
 from throughline.telemetry.metrics import Metrics
 from throughline.times import Instant
@@ -35,13 +36,9 @@ EMBEDDED_CAPABILITIES = Capabilities(
 )
 """Librdkafka's own broker, for trying out. It takes transactions, but nothing that it holds outlives it."""
 
-_BATCH_BYTES = 128 * 1024
 _PROBE_SECONDS = 2.0
 _PROBE_TIMEOUT_SECONDS = 5.0
 _LOOKS_FOR_CONTROLLER = 4
-_REBALANCE_SECONDS = 10.0
-_RANGE_BYTES = 8 * 1024 * 1024  # of a read that is meant to be over soon
-_HEARTBEATS_IN_A_SESSION = 3
 
 log = structlog.get_logger(__name__)
 
@@ -69,8 +66,9 @@ class KafkaBus:
         self._consumers: list[KafkaConsumer] = []
         self._readers: set[RangeReader] = set()
         self._transactions: list[KafkaTransactions] = []
+        self._clients = Clients(settings, self._servers)
         self._offsets = OffsetLookup(
-            self._make_consumer,
+            self._clients.consumer,
             client_configuration(settings, self._servers),
             settings.request_timeout,
             self._servers,
@@ -109,20 +107,9 @@ class KafkaBus:
             await client.close()
             raise
         self._client = client
-        self._sender = Sender(self._make_producer, self._settings.request_timeout, self._servers)
+        self._sender = Sender(self._clients.producer, self._settings.request_timeout, self._servers)
         self._watch = asyncio.create_task(self._watch_connection(client))
         self._metrics.bus_connected.set(1)
-
-    def _make_producer(self) -> AIOKafkaProducer:
-        compression = self._settings.compression
-        return AIOKafkaProducer(
-            **connection_arguments(self._settings, self._servers),
-            enable_idempotence=True,
-            acks="all",
-            compression_type=None if compression == "none" else compression,
-            max_batch_size=_BATCH_BYTES,
-            max_request_size=LARGEST_RECORD,
-        )
 
     async def publish(self, topic: str, key: str, value: bytes | None, headers: Headers) -> None:
         """See `throughline.bus.Bus.publish`."""
@@ -151,24 +138,6 @@ class KafkaBus:
         self._transactions.append(opened)
         return opened
 
-    def _make_consumer(
-        self, *topics: str, group: str | None = None, begin: str = "earliest", partition_bytes: int = 1024 * 1024
-    ) -> AIOKafkaConsumer:
-        session = round(self._settings.session_timeout * 1000)
-        return AIOKafkaConsumer(
-            *topics,
-            **connection_arguments(self._settings, self._servers),
-            group_id=group,
-            enable_auto_commit=False,
-            auto_offset_reset=begin,
-            isolation_level="read_committed",
-            fetch_max_wait_ms=max(1, round(self._settings.fetch_max_wait * 1000)),
-            max_partition_fetch_bytes=partition_bytes,
-            session_timeout_ms=session,
-            heartbeat_interval_ms=session // _HEARTBEATS_IN_A_SESSION,
-            rebalance_timeout_ms=round(_REBALANCE_SECONDS * 1000),
-        )
-
     async def consumer(
         self,
         topics: Sequence[str],
@@ -181,7 +150,7 @@ class KafkaBus:
         client = self._started()
 
         def make(*subscribed: str) -> AIOKafkaConsumer:
-            return self._make_consumer(*subscribed, group=group, begin="earliest" if from_start else "latest")
+            return self._clients.consumer(*subscribed, group=group, begin="earliest" if from_start else "latest")
 
         lock = GroupLock(self._broker_address(client), group) if self._embedded and group is not None else None
         consumer = KafkaConsumer(
@@ -215,7 +184,7 @@ class KafkaBus:
         if start >= end:
             return
         reader = RangeReader(
-            lambda: self._make_consumer(begin="none", partition_bytes=_RANGE_BYTES),
+            self._clients.stretch_reader,
             place,
             self._settings.request_timeout,
             self._servers,

@@ -7,6 +7,7 @@ import contextlib
 import sys
 import uuid
 from collections.abc import AsyncIterator
+from random import Random
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from throughline.bus import (
     KafkaBus,
     Membership,
     Place,
+    Record,
     RecordRefusedError,
     Transactions,
 )
@@ -52,6 +54,48 @@ async def main(servers, prefix, transactional_id, group):
 asyncio.run(main(*sys.argv[1:]))
 """
 
+COPIER = """
+import asyncio, sys
+from itertools import groupby
+from throughline.bus import FencedError, KafkaBus
+from throughline.settings.kafka import KafkaSettings
+from throughline.telemetry.metrics import Metrics
+
+class Copier:
+    def __init__(self, bus, prefix, group):
+        self.bus, self.prefix, self.group, self.transactions = bus, prefix, group, {}
+
+    async def revoked(self, places):
+        while self.transactions:
+            await self.transactions.popitem()[1].stop()
+
+    async def assigned(self, places):
+        for place in places:
+            self.transactions[place] = await self.bus.transactions(f"{self.prefix}.copier.{place[1]}")
+            committed = (await self.bus.committed(self.group, [place]))[place]
+            await self.consumer.seek(place, committed or 0)
+
+    async def run(self):
+        self.consumer = await self.bus.consumer([f"{self.prefix}.tracklets"], self.group, listener=self)
+        print("reading", flush=True)
+        async for batch in self.consumer.records(50):
+            for place, records in groupby(batch, lambda record: (record.topic, record.partition)):
+                try:
+                    async with self.transactions[place].begin() as transaction:
+                        for record in records:
+                            await transaction.send(f"{self.prefix}.matches", record.key.decode(), record.value, {})
+                        await transaction.commit_offsets(self.consumer.membership, {place: record.offset + 1})
+                except FencedError:
+                    continue  # another copies it, or will: the group is about to say who
+
+async def main(servers, prefix, group):
+    bus = KafkaBus(KafkaSettings(bootstrap_servers=servers, prefix=prefix, partitions=4, session_timeout=3), Metrics())
+    await bus.start()
+    await Copier(bus, prefix, group).run()
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
 MEMBER = """
 import asyncio, sys
 from throughline.bus import KafkaBus
@@ -66,7 +110,7 @@ class Listener:
         print("assigned", len(places), flush=True)
 
 async def main(servers, prefix, group):
-    bus = KafkaBus(KafkaSettings(bootstrap_servers=servers, prefix=prefix, partitions=4), Metrics())
+    bus = KafkaBus(KafkaSettings(bootstrap_servers=servers, prefix=prefix, partitions=4, session_timeout=2), Metrics())
     await bus.start()
     consumer = await bus.consumer([f"{prefix}.tracklets"], group, listener=Listener())
     async for _ in consumer.records():
@@ -104,7 +148,8 @@ async def line_of(process: asyncio.subprocess.Process) -> str:
 
 
 async def kill(process: asyncio.subprocess.Process) -> None:
-    process.kill()
+    if process.returncode is None:
+        process.kill()
     await process.communicate()
 
 
@@ -258,6 +303,54 @@ async def test_whoever_gives_up_waiting_leaves_nothing_half_done(kafka_server: K
             await impatient
         await send(transactions, topic, b"patient")
         await until_values(bus, (topic, 0), [b"patient"])
+
+
+@pytest.mark.slow
+async def test_what_members_of_a_group_copy_is_copied_once_whenever_they_are_killed(kafka_server: KafkaServer) -> None:
+    random, name, sent = Random(14), group(), 0
+    async with bus_on(kafka_server, partitions=4) as (bus, settings), contextlib.AsyncExitStack() as stack:
+        tracklets, matches = settings.topic(TRACKLETS), settings.topic(MATCHES)
+
+        async def copier() -> asyncio.subprocess.Process:
+            process = await python(COPIER, kafka_server.bootstrap_servers, settings.prefix, name)
+            stack.push_async_callback(kill, process)
+            return process
+
+        async def publish() -> None:
+            nonlocal sent
+            while True:
+                await asyncio.gather(*(bus.publish(tracklets, f"k{n % 8}", b"%d" % n, {}) for n in range(sent, sent + 40)))
+                sent += 40
+                await asyncio.sleep(0.02)
+
+        async def copied() -> list[Record]:
+            ends = await bus.end_offsets([(matches, number) for number in range(4)])
+            return [r for place, end in ends.items() async for batch in bus.read(place, 0, end, 5000) for r in batch]
+
+        publishing = asyncio.create_task(publish())
+        copiers = [await copier(), await copier()]
+        for process in copiers:
+            assert await line_of(process) == "reading"
+        for _ in range(3):
+            before = len(await copied())
+            while len(await copied()) <= before:  # noqa: ASYNC110 - another process copies
+                await asyncio.sleep(random.uniform(0.01, 0.2))
+            assert copiers[1].returncode is None
+            victim = copiers.pop(0)
+            victim.kill()
+            await victim.wait()
+            copiers.append(await copier())
+        publishing.cancel()
+        await asyncio.wait([publishing])
+        goal = sum((await bus.end_offsets([(tracklets, number) for number in range(4)])).values())
+        async with asyncio.timeout(DEADLINE):
+            while len(records := await copied()) < goal:  # noqa: ASYNC110 - another process copies
+                await asyncio.sleep(0.1)
+        assert all(process.returncode is None for process in copiers)
+        assert len(records) == len({record.value for record in records}) == goal
+        for key in {record.key for record in records}:
+            numbers = [int(record.value or b"") for record in records if record.key == key]
+            assert numbers == sorted(numbers)
 
 
 async def test_a_killed_member_is_missed_and_its_partitions_are_taken_over(kafka_server: KafkaServer) -> None:
