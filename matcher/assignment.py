@@ -16,8 +16,8 @@ Column = TypeVar("Column", bound=Hashable)
 
 _ROUNDS = 200
 _CONVERGED = 1e-6
-_LARGEST = 50.0
-"""Log-odds beyond this are as good as certain."""
+_LARGEST = 25.0
+"""Log-odds beyond this are as good as certain; float64 then still knows the others of a sum."""
 
 
 def assign(scores: Sequence[Mapping[Column, float]], alone: Sequence[float] | None = None) -> list[Column | None]:
@@ -42,20 +42,31 @@ def assign(scores: Sequence[Mapping[Column, float]], alone: Sequence[float] | No
     ]
     result: list[Column | None] = [None] * len(scores)
     for group in _components(useful):
-        columns: dict[Column, int] = {}
-        for row in group:
-            for column in useful[row]:
-                columns.setdefault(column, len(columns))
-        # Columns beyond the real ones: one for each row to stay alone in. Gains over staying alone are positive.
-        gain = np.zeros((len(group), len(columns) + len(group)))
-        for place, row in enumerate(group):
-            for column, score in useful[row].items():
-                gain[place, columns[column]] = score - alone[row]
-        names = list(columns)
-        for place, chosen in zip(*linear_sum_assignment(gain, maximize=True), strict=True):
-            if chosen < len(names) and names[chosen] in useful[group[place]]:
-                result[group[place]] = names[chosen]
+        if len(group) == 1:
+            options = useful[group[0]]
+            result[group[0]] = max(options, key=options.__getitem__)
+        else:
+            _solve(group, useful, alone, result)
     return result
+
+
+def _solve(
+    group: Sequence[int], useful: Sequence[Mapping[Column, float]], alone: Sequence[float], result: list[Column | None]
+) -> None:
+    """One connected component."""
+    columns: dict[Column, int] = {}
+    for row in group:
+        for column in useful[row]:
+            columns.setdefault(column, len(columns))
+    # Columns beyond the real ones: one for each row to stay alone in. Gains over staying alone are positive.
+    gain = np.zeros((len(group), len(columns) + len(group)))
+    for place, row in enumerate(group):
+        for column, score in useful[row].items():
+            gain[place, columns[column]] = score - alone[row]
+    names = list(columns)
+    for place, chosen in zip(*linear_sum_assignment(gain, maximize=True), strict=True):
+        if chosen < len(names) and names[chosen] in useful[group[place]]:
+            result[group[place]] = names[chosen]
 
 
 def _components(scores: Sequence[Mapping[Column, float]]) -> list[list[int]]:
@@ -88,43 +99,35 @@ def marginals(log_odds: Sequence[Mapping[Column, float]]) -> list[dict[Column, f
     propagation", IEEE Trans. AES 50, 2014), which always converges and is close to exact.
 
     Args:
-        log_odds: For each row, the log-odds of each column that it may take against staying alone.
+        log_odds: For each row, the log-odds of each column that it may take against staying alone. Rows of problems that
+            have no column in common can be solved together.
 
     Returns:
         For each row the probability of each of its columns; what is missing to 1 is that of staying alone.
     """
-    columns = {column: place for place, column in enumerate({column: None for row in log_odds for column in row})}
+    places: dict[Column, int] = {}
+    rows = [row for row, options in enumerate(log_odds) for _ in options]
+    columns = [places.setdefault(column, len(places)) for options in log_odds for column in options]
     if not columns:
         return [{} for _ in log_odds]
-    weights = np.zeros((len(log_odds), len(columns)))
-    for index, row in enumerate(log_odds):
-        for column, value in row.items():
-            weights[index, columns[column]] = math.exp(min(value, _LARGEST))
-    back = np.ones_like(weights)
-    for _ in range(_ROUNDS):
-        forth = weights / (1.0 + _sums_of_others(weights * back, axis=1))
-        messages = 1.0 / (1.0 + _sums_of_others(forth, axis=0))
-        change = float(np.abs(messages - back).max())
-        back = messages
-        if change < _CONVERGED:
-            break
+    row, column = np.array(rows), np.array(columns)
+    weights = np.exp(np.minimum([value for options in log_odds for value in options.values()], _LARGEST))
+    back = np.ones(len(weights))
+    contested = np.bincount(column)[column] > 1
+    if contested.any():
+        for _ in range(_ROUNDS):
+            forth = weights / (1.0 + _others(weights * back, row, len(log_odds)))
+            messages = np.where(contested, 1.0 / (1.0 + _others(forth, column, len(places))), 1.0)
+            change = float(np.abs(messages - back).max())
+            back = messages
+            if change < _CONVERGED:
+                break
     shares = weights * back
-    shares /= 1.0 + shares.sum(axis=1, keepdims=True)
-    return [{column: float(shares[index, columns[column]]) for column in row} for index, row in enumerate(log_odds)]
+    shares /= 1.0 + np.bincount(row, shares, len(log_odds))[row]
+    found = iter(shares.tolist())
+    return [{column: next(found) for column in options} for options in log_odds]
 
 
-def _sums_of_others(values: npt.NDArray[np.float64], axis: int) -> npt.NDArray[np.float64]:
-    """For each value the sum of all others along ``axis``, without the cancellation that a difference of sums would bring."""
-    before = _shifted(np.cumsum(values, axis=axis), axis)
-    behind = np.flip(_shifted(np.cumsum(np.flip(values, axis=axis), axis=axis), axis), axis=axis)
-    return before + behind
-
-
-def _shifted(values: npt.NDArray[np.float64], axis: int) -> npt.NDArray[np.float64]:
-    """Moved one place along ``axis``; zero comes in."""
-    result = np.zeros_like(values)
-    if axis == 0:
-        result[1:] = values[:-1]
-    else:
-        result[:, 1:] = values[:, :-1]
-    return result
+def _others(values: npt.NDArray[np.float64], node: npt.NDArray[np.int64], nodes: int) -> npt.NDArray[np.float64]:
+    """For each edge the sum over the other edges of its node."""
+    return np.maximum(np.bincount(node, values, nodes)[node] - values, 0.0)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import heapq
+from collections.abc import Iterator
+
 from matcher.events import EventWriter, configuration_hash
 from matcher.provisional import Provisional
 from matcher.resolver import Resolver
 from matcher.scoring import Scorer
-from matcher.sightings import Sighting, look
+from matcher.sightings import Looks, Sighting, look, unpack
 from matcher.statistics import Statistics
-from matcher.timeline import Timeline
+from matcher.table import SightingTable
+from matcher.timeline import Revision, Timeline
 from matcher.topology import Topology
 from matcher.watchlist import WatchList
 from matcher.watermark import Watermark
@@ -46,11 +50,12 @@ class Matcher:
         self._watermark = Watermark(matching.lateness)
         self._timeline = Timeline(matching.decision_window)
         self._writer = EventWriter(site)
-        self.scorer = Scorer(site, self._topology)
-        self._resolver = Resolver(site, self._topology, self.scorer, self._timeline, self._writer, self.statistics)
-        self._provisional = Provisional(self._topology, self.scorer, self._resolver, self._writer, matching.decision_window)
-        self._watchlist = WatchList(self.scorer.appearance, self.scorer.camera_bias)
-        self._revisions: dict[str, set[int]] = {}
+        self._table = SightingTable(self._topology)
+        self.scorer = Scorer(site, self._topology, self._table)
+        self._resolver = Resolver(site, self.scorer, self._timeline, self._writer, self.statistics)
+        self._provisional = Provisional(self.scorer, self._resolver, self._writer, matching.decision_window)
+        self._watchlist = WatchList(self._topology, self.scorer.appearance, self.scorer.camera_bias)
+        self._known = _Known()
 
     @property
     def cameras(self) -> tuple[str, ...]:
@@ -89,32 +94,36 @@ class Matcher:
         if record.camera not in self._topology:
             self.statistics.skipped["unknown_camera"] += 1
             return []
-        if record.revision in self._revisions.get(record.tracklet, ()):
+        if self._known.has(record.tracklet, record.revision):
             self.statistics.skipped["repeated"] += 1
             return []
         reached = self._timeline.reached
         if reached is not None and record.end < after(reached, -self._retention):
             self.statistics.skipped["late"] += 1
             return []
-        revision = look(record)
+        sighting, looks = look(record), unpack(record.embeddings)
         effective = after(record.end, self._settling)
         if self._timeline.is_past(effective):
             self.statistics.used_late += 1
-        self._revisions.setdefault(record.tracklet, set()).add(record.revision)
-        self._timeline.add_revision(effective, revision)
-        live = self._provisional.neighbours.gallery.get(record.tracklet)
+        self._known.add(record.tracklet, record.revision, record.end)
+        self._timeline.add_revision(effective, Revision(sighting, record.embeddings))
+        live = self._provisional.gallery.get(record.tracklet)
         if live is not None and live.revision > record.revision:
             return []
-        sighting = self.scorer.camera_bias.removed(revision).after(live)
-        events = self._provisional.arrive(sighting) + self._watch(sighting)
-        self._make_room()
+        events = self._provisional.arrive(sighting, looks) + self._watch(sighting, looks)
+        while len(self._known) > self._site.matching.max_tracklets:
+            self._drop(self._known.oldest())
+            self.statistics.skipped["evicted"] += 1
         return events
 
-    def _watch(self, sighting: Sighting) -> list[MatchEvent]:
+    def _watch(self, sighting: Sighting, looks: Looks) -> list[MatchEvent]:
+        if not looks or not len(self._watchlist):
+            return []
+        sighting = self._provisional.gallery.get(sighting.id) or sighting
         name = self._resolver.name_of(sighting.id) or ""
         return [
             self._writer.watchlist(sighting, hit.name, name, hit.evidence, hit.probability)
-            for hit in self._watchlist.hits(sighting)
+            for hit in self._watchlist.hits(sighting, looks)
         ]
 
     def _progress(self, record: Progress) -> list[MatchEvent]:
@@ -133,27 +142,64 @@ class Matcher:
             self._forget(epoch.at)
         return events
 
-    def _make_room(self) -> None:
-        gallery = self._provisional.neighbours.gallery
-        while len(gallery) > self._site.matching.max_tracklets and (oldest := gallery.oldest()) is not None:
-            self._drop(oldest.id)
-            self.statistics.skipped["evicted"] += 1
-
     def _forget(self, now: Instant) -> None:
-        gallery = self._provisional.neighbours.gallery
-        while (oldest := gallery.oldest()) is not None and after(oldest.end, self._retention) < now:
-            self._drop(oldest.id)
+        for tracklet in self._known.ended_before(after(now, -self._retention)):
+            self._drop(tracklet)
+        self._provisional.forget_before(after(now, -self._topology.longest_travel - self._settling - 60.0))
 
     def _drop(self, tracklet: str) -> None:
         self._provisional.forget(tracklet)
         self._resolver.forget(tracklet)
         self._watchlist.forget(tracklet)
-        for revision in self._revisions.pop(tracklet, ()):
+        for revision in self._known.drop(tracklet):
             self._timeline.drop_revision(tracklet, revision)
 
     def _count(self) -> None:
         statistics = self.statistics
-        statistics.gallery = len(self._provisional.neighbours.gallery)
+        statistics.gallery = len(self._known)
         statistics.vehicles = len(self._resolver.vehicles)
         statistics.watermark = self._watermark.value
         statistics.foremost = self._watermark.foremost
+
+
+class _Known:
+    """Which revisions have come, and which tracklet ended first."""
+
+    def __init__(self) -> None:
+        self._revisions: dict[str, set[int]] = {}
+        self._ends: dict[str, Instant] = {}
+        self._by_end: list[tuple[Instant, str]] = []
+
+    def __len__(self) -> int:
+        return len(self._ends)
+
+    def has(self, tracklet: str, revision: int) -> bool:
+        return revision in self._revisions.get(tracklet, ())
+
+    def add(self, tracklet: str, revision: int, end: Instant) -> None:
+        if tracklet not in self._ends:
+            self._revisions[tracklet] = set()
+            heapq.heappush(self._by_end, (end, tracklet))
+        self._revisions[tracklet].add(revision)
+        self._ends[tracklet] = max(end, self._ends.get(tracklet, end))
+
+    def drop(self, tracklet: str) -> set[int]:
+        self._ends.pop(tracklet, None)
+        return self._revisions.pop(tracklet, set())
+
+    def oldest(self) -> str:
+        """The one that ended first; there is one."""
+        while True:
+            end, tracklet = self._by_end[0]
+            latest = self._ends.get(tracklet)
+            if latest == end:
+                return tracklet
+            if latest is None:
+                heapq.heappop(self._by_end)
+            else:  # it has gone on since
+                heapq.heapreplace(self._by_end, (latest, tracklet))
+
+    def ended_before(self, at: Instant) -> Iterator[str]:
+        """Those that ended before an instant; each must be dropped before the next is asked for."""
+        while self._ends and self._ends[tracklet := self.oldest()] < at:
+            yield tracklet

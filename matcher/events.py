@@ -8,15 +8,13 @@ from collections.abc import Sequence
 
 import msgspec
 
-from matcher.gates import Relation
 from matcher.posterior import Posterior
-from matcher.scoring import Score
 from matcher.sightings import Sighting
 from throughline.messages import Evidence, MatchEvent, MatchKind, RunnerUp
 from throughline.settings import Site
 from throughline.times import Instant
 
-__all__ = ["EventWriter", "configuration_hash", "digest", "explaining"]
+__all__ = ["EventWriter", "configuration_hash", "digest"]
 
 
 def digest(*parts: str) -> str:
@@ -32,13 +30,6 @@ def configuration_hash(site: Site) -> str:
     deciding["embedders"] = whole["models"]["embedders"]
     deciding["max_lost"] = site.tracking.max_lost
     return digest(msgspec.json.encode(deciding, order="sorted").decode())
-
-
-def explaining(score: Score, sighting: Sighting) -> Relation:
-    """The pair that a join is explained by: with the closest sighting before, or behind where there is none before."""
-    linked = score.comparison.linked
-    before = [relation for relation in linked if relation.later is sighting]
-    return min(before or linked, key=lambda relation: (abs(relation.travel), relation.earlier.order, relation.later.order))
 
 
 class EventWriter:
@@ -57,8 +48,7 @@ class EventWriter:
         vehicle: str,
         at: Instant,
         ordinal: int,
-        joined: Sighting | None = None,
-        found: Posterior | None = None,
+        found: Posterior,
         replaces: str | None = None,
         reason: str | None = None,
     ) -> MatchEvent:
@@ -70,39 +60,33 @@ class EventWriter:
             vehicle: Global vehicle id.
             at: Event time of the decision.
             ordinal: How many decisions of this kind about this tracklet came before.
-            joined: The sighting that it was joined to.
-            found: The evidence.
+            found: The evidence, and the sighting that it was joined to.
             replaces: Event that this one takes the place of.
             reason: Why a decision was changed.
         """
-        relation = None
-        if joined is not None and found is not None and found.score is not None:
-            pairs = (pair.relation for pair in found.score.comparison.pairs)
-            relation = next((pair for pair in pairs if joined in (pair.earlier, pair.later)), None)
-        link = relation.link if relation is not None else None
-        score = found.score if found is not None and joined is not None else None
+        join = found.join
         self._sequence += 1
         return MatchEvent(
-            event=digest(self._site, sighting.id, kind, str(ordinal), vehicle, "" if joined is None else joined.id),
+            event=digest(self._site, sighting.id, kind, str(ordinal), vehicle, "" if join is None else join.joined.id),
             sequence=self._sequence,
             kind=kind,
             site=self._site,
             vehicle=vehicle,
             tracklet=sighting.reference(),
             at=at,
-            joined=None if joined is None else joined.reference(),
-            link=None if link is None else link.name,
-            travel_time=None if relation is None else relation.travel,
-            probability=None if found is None else found.probability,
-            log_odds=None if found is None else (0.0 if score is None else score.log_odds),
-            evidence=() if score is None else score.evidence,
-            gates=() if relation is None else relation.gates(),
-            runner_up=None if found is None else _finite(found.runner_up),
-            margin=None if found is None or math.isinf(found.margin) else found.margin,
+            joined=None if join is None else join.joined.reference(),
+            link=None if join is None else join.link.name,
+            travel_time=None if join is None else join.travel,
+            probability=found.probability,
+            log_odds=0.0 if join is None else join.log_odds,
+            evidence=() if join is None else join.evidence,
+            gates=() if join is None else join.gates,
+            runner_up=_finite(found.runner_up),
+            margin=None if math.isinf(found.margin) else found.margin,
             replaces=replaces,
             reason=reason,
             configuration=self._configuration,
-            models=dict(sorted(sighting.looks.keys())),
+            models=dict(sighting.models),
         )
 
     def watchlist(
@@ -123,7 +107,7 @@ class EventWriter:
             evidence=tuple(evidence),
             reason=name,
             configuration=self._configuration,
-            models=dict(sorted(sighting.looks.keys())),
+            models=dict(sighting.models),
         )
 
 

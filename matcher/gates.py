@@ -1,98 +1,135 @@
-"""Hard tests of a pair of sightings, before any evidence is weighed: what cannot be is never scored."""
+"""Hard tests of pairs of sightings, before any evidence is weighed: what cannot be is never scored."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Final
 
-from matcher.sightings import Sighting
-from matcher.topology import Link, Topology
+import numpy as np
+import numpy.typing as npt
+
+from matcher.table import SightingTable
+from matcher.topology import Topology
 from throughline.messages import Gate
-from throughline.times import seconds_between
+from throughline.times import MICROSECONDS
+from throughline.types import IntArray
 
-__all__ = ["NO_LINK", "OVERLAP", "SAME_CAMERA", "TRAVEL_WINDOW", "Relation", "relate"]
+__all__ = ["NO_LINK", "OVERLAP", "PASSED", "REASONS", "SAME_CAMERA", "TRAVEL_WINDOW", "Relations", "relate"]
 
-OVERLAP: Final = "same_camera_overlap"
-SAME_CAMERA: Final = "same_camera"
-TRAVEL_WINDOW: Final = "travel_window"
-NO_LINK: Final = "no_link"
+PASSED: Final = 0
+OVERLAP: Final = 1
+SAME_CAMERA: Final = 2
+TRAVEL_WINDOW: Final = 3
+NO_LINK: Final = 4
+
+REASONS: Final = ("", "same_camera_overlap", "same_camera", "travel_window", "no_link")
+"""Name of each gate, as metrics and events print it."""
 
 _RETURN = 60.0
 """Seconds after which a vehicle may come by the same camera again."""
 
 
 @dataclass(frozen=True, slots=True)
-class Relation:
-    """What time and roads say about two sightings.
+class Relations:
+    """What time and roads say about P pairs of sightings.
 
     Attributes:
-        earlier: The one that started first.
-        later: The other one.
-        link: The road by which the vehicle could have gone straight from one to the other; None: by none.
-        travel: Seconds from the end of ``earlier`` to the start of ``later``; while ``earlier`` is open, the most they can be.
-        slack: Seconds by which the window was widened for the clocks' doubt.
-        rejected: Gate that the pair did not pass, if any.
-        impossible: They cannot be one vehicle at all, not even by way of other cameras.
+        earlier: (P,) slots of those that started first.
+        later: (P,) slots of the others.
+        link: (P,) number of the road by which the vehicle could have gone straight from one to the other; -1: by none.
+        travel: (P,) seconds from the end of ``earlier`` to the start of ``later``; while ``earlier`` is open, the most they
+            can be.
+        slack: (P,) seconds by which the window was widened for the clocks' doubt.
+        rejected: (P,) number of the gate that was not passed, `PASSED`: none.
+        impossible: (P,) they cannot be one vehicle at all, not even by way of other cameras.
     """
 
-    earlier: Sighting
-    later: Sighting
-    link: Link | None
-    travel: float
-    slack: float = 0.0
-    rejected: str | None = None
-    impossible: bool = False
+    earlier: IntArray
+    later: IntArray
+    link: IntArray
+    travel: npt.NDArray[np.float64]
+    slack: npt.NDArray[np.float64]
+    rejected: npt.NDArray[np.int8]
+    impossible: npt.NDArray[np.bool_]
 
-    @property
-    def travel_known(self) -> bool:
-        """Whether ``travel`` is final."""
-        return not self.earlier.open
+    def only(self, which: npt.NDArray[np.bool_]) -> Relations:
+        """Those of the pairs that ``which`` (P,) names."""
+        return Relations(
+            self.earlier[which],
+            self.later[which],
+            self.link[which],
+            self.travel[which],
+            self.slack[which],
+            self.rejected[which],
+            self.impossible[which],
+        )
 
-    def gates(self) -> tuple[Gate, ...]:
-        """The gates passed, as events print them."""
-        if self.link is None:
+    def gates(self, place: int, topology: Topology) -> tuple[Gate, ...]:
+        """The gates that one pair passed, as events print them."""
+        number = int(self.link[place])
+        if number < 0:
             return ()
-        low, high = self.link.minimum - self.slack, self.link.maximum + self.slack
-        return (Gate(TRAVEL_WINDOW, self.travel, low, high),)
+        link, slack = topology.links[number], float(self.slack[place])
+        name = REASONS[TRAVEL_WINDOW]
+        return (Gate(name, float(self.travel[place]), link.minimum - slack, link.maximum + slack),)
 
 
-def relate(first: Sighting, second: Sighting, topology: Topology) -> Relation:
-    """Tests two sightings.
+def relate(table: SightingTable, topology: Topology, first: IntArray, second: IntArray) -> Relations:
+    """Tests P pairs of sightings.
 
     A pair of different cameras that no road joins, or that is further apart than the road allows, may still be one
     vehicle that other cameras saw in between; a pair closer than the road allows may not. While the earlier one is open,
     only what no possible end could satisfy is rejected. Clocks that may be wrong widen the window, and where they leave
     open which of two sightings started first, both ways are tried.
+
+    Args:
+        table: The sightings.
+        topology: The roads.
+        first: (P,) slots.
+        second: (P,) slots.
     """
-    earlier, later = (first, second) if first.order <= second.order else (second, first)
-    relation = _directed(earlier, later, topology)
-    if relation.rejected is None or earlier.camera == later.camera:
-        return relation
-    if seconds_between(earlier.start, later.start) <= relation.slack:
-        other = _directed(later, earlier, topology)
-        if other.rejected is None:
-            return other
-    return relation
+    ahead = table.start[second] - table.start[first]
+    swapped = ahead < 0
+    for place in np.flatnonzero(ahead == 0):
+        swapped[place] = table.at(second[place]).id < table.at(first[place]).id
+    relations = _directed(table, topology, np.where(swapped, second, first), np.where(swapped, first, second))
+    unclear = np.abs(ahead) <= relations.slack * MICROSECONDS
+    if unclear.any():
+        unclear &= (relations.rejected != PASSED) & (table.camera[first] != table.camera[second])
+        places = np.flatnonzero(unclear)
+        if len(places):
+            _try_the_other_way(table, topology, relations, places)
+    return relations
 
 
-def _directed(earlier: Sighting, later: Sighting, topology: Topology) -> Relation:
-    travel = seconds_between(earlier.end, later.start)
-    link = topology.link(earlier.camera, later.camera)
-    if earlier.camera == later.camera:
-        return _same_camera(earlier, later, link, travel)
-    slack = topology.slack(earlier.camera, earlier.clock, later.camera, later.clock)
-    if link is None:
-        return Relation(earlier, later, None, travel, slack, NO_LINK)
-    if travel < link.minimum - slack:
-        return Relation(earlier, later, None, travel, slack, TRAVEL_WINDOW, impossible=True)
-    if travel > link.maximum + slack and not earlier.open:
-        return Relation(earlier, later, None, travel, slack, TRAVEL_WINDOW)
-    return Relation(earlier, later, link, travel, slack)
+def _try_the_other_way(table: SightingTable, topology: Topology, relations: Relations, places: IntArray) -> None:
+    other = _directed(table, topology, relations.later[places], relations.earlier[places])
+    passed = other.rejected == PASSED
+    places = places[passed]
+    other = other.only(passed)
+    for name in Relations.__slots__:
+        getattr(relations, name)[places] = getattr(other, name)
 
 
-def _same_camera(earlier: Sighting, later: Sighting, link: Link | None, travel: float) -> Relation:
-    if travel <= 0.0 or earlier.open:
-        return Relation(earlier, later, None, travel, rejected=OVERLAP, impossible=True)
-    if link is not None and travel <= link.maximum:
-        return Relation(earlier, later, link, travel)
-    return Relation(earlier, later, None, travel, rejected=SAME_CAMERA, impossible=travel < _RETURN)
+def _directed(table: SightingTable, topology: Topology, earlier: IntArray, later: IntArray) -> Relations:
+    travel = (table.start[later] - table.end[earlier]) / MICROSECONDS
+    leaving, coming = table.camera[earlier], table.camera[later]
+    still_open = table.open[earlier]
+    same = leaving == coming
+    slack = topology.slack(table.variance[earlier], table.variance[later])
+    link = topology.find(leaving, coming)
+    too_soon = travel < topology.minimum[link] - slack
+    rejected = np.zeros(len(travel), np.int8)
+    rejected[too_soon | ((travel > topology.maximum[link] + slack) & ~still_open)] = TRAVEL_WINDOW
+    impossible = too_soon
+    none = link < 0
+    rejected[none] = NO_LINK
+    impossible &= ~none
+    if same.any():
+        slack[same] = 0.0  # one clock does not disagree with itself
+        at_once = (travel <= 0.0) | still_open
+        there = np.where(at_once, OVERLAP, np.where(travel <= topology.maximum[link], PASSED, SAME_CAMERA))
+        rejected[same] = there[same]
+        impossible[same] = (at_once | ((there == SAME_CAMERA) & (travel < _RETURN)))[same]
+    link[rejected != PASSED] = -1
+    return Relations(earlier, later, link, travel, slack, rejected, impossible)

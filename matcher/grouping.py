@@ -2,128 +2,258 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from itertools import groupby
+import heapq
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
 from matcher.assignment import assign
-from matcher.neighbours import Neighbours
-from matcher.scoring import RecentScores, Score
-from matcher.sightings import Sighting
+from matcher.decisions import Decisions
+from matcher.gallery import Gallery
+from matcher.options import Options, OptionsOf, Unit
+from matcher.table import SightingTable
 from matcher.vehicles import Vehicle, Vehicles
+from throughline.times import MICROSECONDS
 
 __all__ = ["Grouping"]
 
-_ROUNDS = 6
-_REACH = 3
-"""Steps from pair to pair that a change is followed: itself, what it may join, and what competes for that."""
+_ROUNDS = 4
+_DISPLACED = 3
+"""How far it is followed who must make room for whom."""
 _INERTIA = 2.0
 """Log-odds by which something else must be better before a published decision is changed."""
+_WEAKEST_CLAIM = -4.0
+"""Log-odds below which a claim to a vehicle is not remembered."""
+
+
+@dataclass
+class _Changes:
+    """What a round has changed.
+
+    Attributes:
+        lost: Vehicles that others may want now.
+        grown: Vehicles that look different now to those that are about the same time, and what they took in.
+    """
+
+    lost: dict[Vehicle, None] = field(default_factory=dict)
+    grown: dict[Vehicle, set[int]] = field(default_factory=dict)
 
 
 class Grouping:
     """Improves the vehicles around what is new, by two kinds of steps until neither finds anything better.
 
     *Merging*: of all pairs of vehicles the one with the best log-odds becomes one, as long as they are positive, so that
-    what is most certain comes first. *Reassignment*: all sightings of one camera that are still open to change are taken
+    what is most certain comes first. *Reassignment*: sightings of one camera that are still open to change are taken
     out, and assigned to the vehicles that the other cameras formed, or to a vehicle of their own: one-to-one, exactly,
     camera after camera. The first joins sightings of several cameras with overlapping views into one vehicle; the second
     corrects what the first did too early, and is the exact answer between two cameras. Parts of a broken track are joined
     last.
 
+    The work is proportional to what changed: only new, closed and due sightings are weighed, then those whose vehicles lost a
+    sighting or gained one beside their own. The others are taken by their *claims*, the log-odds that they had when they
+    were weighed last.
+
     Args:
+        table: The sightings.
+        gallery: Those that can be joined.
         vehicles: What is improved.
-        neighbours: Which sightings could follow one another.
-        scores: Gates and evidence.
-        movable: Whether a tracklet's vehicle may still be changed.
-        published: Whether a decision about a tracklet has been published.
+        options: What could be joined.
+        decisions: What is published, and what may still be changed.
     """
 
     def __init__(
-        self,
-        vehicles: Vehicles,
-        neighbours: Neighbours,
-        scores: RecentScores,
-        movable: Callable[[str], bool],
-        published: Callable[[str], bool],
+        self, table: SightingTable, gallery: Gallery, vehicles: Vehicles, options: Options, decisions: Decisions
     ) -> None:
-        self._vehicles, self._neighbours, self._scores = vehicles, neighbours, scores
-        self.movable, self._published = movable, published
+        self._table, self._gallery, self._vehicles = table, gallery, vehicles
+        self._options, self._decisions = options, decisions
+        self._claims: dict[int, OptionsOf] = {}
+        self._claimants: dict[Vehicle, dict[int, None]] = {}
 
-    def improve(self, changed: Iterable[str]) -> list[Sighting]:
-        """Regroups what hangs together with the changed tracklets.
+    def improve(self, changed: Iterable[int]) -> list[int]:
+        """Regroups around the changed sightings.
 
         Returns:
             The sightings whose vehicle could have changed, by start.
         """
-        component = self._component(changed)
-        by_camera = sorted(component, key=lambda sighting: (sighting.camera, sighting.order))
-        blocks = [list(block) for _, block in groupby(by_camera, key=lambda sighting: sighting.camera)]
-        for block in blocks:
-            self._part(block)
+        fresh = self._in_order(changed)
+        fresh = self._in_order([*fresh, *self._part(fresh)])
+        touched = dict.fromkeys(fresh)
         for _ in range(_ROUNDS):
-            merged = self._merge(component, broken=False)
-            moved = [self._reassign(block) for block in blocks]
-            if not merged and not any(moved):
+            if not fresh:
                 break
-        self._merge(component, broken=True)
-        return component
+            self._weigh(fresh)
+            changes = _Changes()
+            self._merge(self._mergers(fresh), changes, broken=False)
+            touched |= dict.fromkeys(self._reassign(fresh, changes))
+            fresh = self._followers(changes)
+            touched |= dict.fromkeys(fresh)
+        self._merge(self._broken(touched), _Changes(), broken=True)
+        return self._in_order(touched)
 
-    def _part(self, block: Sequence[Sighting]) -> None:
+    def claims(self, slot: int) -> OptionsOf:
+        """What a sighting could be, as weighed last."""
+        return self._claims.get(slot, {})
+
+    def claimants(self, vehicle: Vehicle) -> Iterable[int]:
+        """Sightings that could be this vehicle."""
+        return self._claimants.get(vehicle, ())
+
+    def forget(self, slot: int) -> None:
+        """Drops what a sighting claimed."""
+        for vehicle in self._claims.pop(slot, ()):
+            claimants = self._claimants[vehicle]
+            del claimants[slot]
+            if not claimants:
+                del self._claimants[vehicle]
+
+    def _in_order(self, slots: Iterable[int]) -> list[int]:
+        """Those that may be changed, by start."""
+        movable = [slot for slot in dict.fromkeys(slots) if self._decisions.movable(slot)]
+        return sorted(movable, key=lambda slot: self._table.at(slot).order)
+
+    def _weigh(self, slots: Sequence[int]) -> None:
+        for slot, options in zip(slots, self._options.of([(slot,) for slot in slots]), strict=True):
+            self.forget(slot)
+            claims = {vehicle: score for vehicle, score in options.items() if score > _WEAKEST_CLAIM}
+            self._claims[slot] = claims
+            for vehicle in claims:
+                self._claimants.setdefault(vehicle, {})[slot] = None
+
+    def _part(self, slots: Sequence[int]) -> list[int]:
         """Takes parts of a broken track apart, so that they are judged anew after all else."""
-        for unit in self.units(block).values():
-            for sighting in unit[1:]:
-                if not self._published(sighting.id):
-                    self._vehicles.move(sighting, None)
+        parted = []
+        for slot in slots:
+            vehicle = self._vehicles.of(slot)
+            if vehicle is not None and len(vehicle) > 1:
+                for part in self._unit(slot, vehicle)[1:]:
+                    if part not in self._decisions:
+                        self._vehicles.move(part, None)
+                        parted.append(part)
+        return parted
 
-    def _component(self, changed: Iterable[str]) -> list[Sighting]:
-        """The changed ones, those that could be the same vehicle, and those that compete with them for it."""
-        found: dict[str, Sighting] = {}
-        shell = sorted(changed)
-        for _ in range(_REACH):
-            reached: list[str] = []
-            for tracklet in shell:
-                sighting = self._neighbours.gallery.get(tracklet)
-                if tracklet in found or sighting is None or not self.movable(tracklet):
-                    continue
-                found[tracklet] = sighting
-                reached.extend(self._neighbours.of(tracklet))
-                if (vehicle := self._vehicles.of(tracklet)) is not None:
-                    reached.extend(vehicle.members)
-            shell = list(dict.fromkeys(reached))
-        return sorted(found.values(), key=lambda sighting: sighting.order)
+    def _unit(self, slot: int, vehicle: Vehicle) -> Unit:
+        """Sightings of one vehicle by one camera, as far as they may be changed: they move together."""
+        if len(vehicle) == 1:
+            return (slot,)
+        camera = self._table.at(slot).camera
+        return tuple(member for member in vehicle if self._table.at(member).camera == camera and self._decisions.movable(member))
 
-    def options(self, unit: Sequence[Sighting], taken_out: frozenset[str]) -> dict[Vehicle, Score]:
-        """The vehicles that sightings of one vehicle could join, those tracklets being taken out of all vehicles."""
-        result: dict[Vehicle, Score] = {}
-        refused: set[Vehicle] = set()
-        for sighting in unit:
-            for neighbour in self._neighbours.of(sighting.id):
-                vehicle = self._vehicles.of(neighbour)
-                if neighbour in taken_out or vehicle is None or vehicle in result or vehicle in refused:
-                    continue
-                score = self._scores.score(vehicle.without(taken_out), unit)
-                if score is None:
-                    refused.add(vehicle)
-                else:
-                    result[vehicle] = score
+    def _cameras(self, vehicle: Vehicle) -> set[str]:
+        return {self._table.at(member).camera for member in vehicle}
+
+    def _is_fixed(self, vehicle: Vehicle) -> bool:
+        return not all(self._decisions.movable(member) for member in vehicle)
+
+    def _is_published(self, vehicle: Vehicle) -> bool:
+        return any(member in self._decisions for member in vehicle)
+
+    # Merging
+
+    def _mergers(self, fresh: Iterable[int]) -> dict[tuple[Vehicle, Vehicle], float | None]:
+        """Pairs of vehicles that speak for each other, with their log-odds where they are known already."""
+        pairs: dict[tuple[Vehicle, Vehicle], float | None] = {}
+        for slot in fresh:
+            own = self._vehicles.of(slot)
+            if own is None:
+                continue
+            for other, score in self._claims[slot].items():
+                if other is not own and score > 0.0 and other.members:
+                    pairs.setdefault(_pair(own, other), score if len(own) == 1 else None)
+        return pairs
+
+    def _broken(self, slots: Iterable[int]) -> dict[tuple[Vehicle, Vehicle], float | None]:
+        """Pairs of vehicles that may be parts of a track that broke."""
+        pairs: dict[tuple[Vehicle, Vehicle], float | None] = {}
+        for slot in slots:
+            own = self._vehicles.of(slot)
+            for part in self._gallery.parts(slot):
+                other = self._vehicles.of(part)
+                if own is not None and other is not None and other is not own:
+                    pairs[_pair(own, other)] = None
+        return pairs
+
+    def _merge(self, pairs: dict[tuple[Vehicle, Vehicle], float | None], changes: _Changes, *, broken: bool) -> None:
+        """Greedy, best first. A vehicle with sightings that can no longer change only takes in others."""
+        scores: dict[tuple[Vehicle, Vehicle], float] = {}
+        partners: dict[Vehicle, dict[Vehicle, None]] = {}
+        heap: list[tuple[float, int, int, tuple[Vehicle, Vehicle]]] = []
+
+        def put(found: dict[tuple[Vehicle, Vehicle], float | None]) -> None:
+            for (left, right), score in self._scored(found, broken).items():
+                if score > 0.0:
+                    scores[left, right] = score
+                    partners.setdefault(left, {})[right] = None
+                    partners.setdefault(right, {})[left] = None
+                    heapq.heappush(heap, (-score, left.number, right.number, (left, right)))
+
+        put(pairs)
+        while heap:
+            negative, _, _, pair = heapq.heappop(heap)
+            if scores.get(pair) != -negative:
+                continue
+            target, source = self._direction(*pair)
+            around = dict.fromkeys([*partners.pop(target), *partners.pop(source)])
+            for other in around:
+                for vehicle in pair:
+                    scores.pop(_pair(vehicle, other), None)
+                    partners.get(other, {}).pop(vehicle, None)
+            self._note(target, tuple(source), changes)
+            self._vehicles.merge(source, target)
+            put({_pair(target, other): None for other in around if other not in pair})
+
+    def _scored(self, pairs: dict[tuple[Vehicle, Vehicle], float | None], broken: bool) -> dict[tuple[Vehicle, Vehicle], float]:
+        allowed = [pair for pair in pairs if self._may_merge(*pair, broken)]
+        unknown = [pair for pair in allowed if pairs[pair] is None]
+        found: dict[tuple[Vehicle, Vehicle], float] = {}
+        if unknown:
+            scores = self._options.scores([(left.members, right.members) for left, right in unknown])
+            found = dict(zip(unknown, scores.log_odds.tolist(), strict=True))
+        result = {}
+        for pair in allowed:
+            known = pairs[pair]
+            score = found[pair] if known is None else known
+            result[pair] = score - (_INERTIA if all(map(self._is_published, pair)) else 0.0)
         return result
 
-    def units(self, block: Iterable[Sighting]) -> dict[Vehicle, list[Sighting]]:
-        """Sightings of one camera by vehicle: parts of a broken track move together."""
-        units: dict[Vehicle, list[Sighting]] = {}
-        for sighting in block:
-            if (vehicle := self._vehicles.of(sighting.id)) is not None:
-                units.setdefault(vehicle, []).append(sighting)
-        return units
+    def _may_merge(self, one: Vehicle, other: Vehicle, broken: bool) -> bool:
+        if not broken and not self._cameras(one).isdisjoint(self._cameras(other)):
+            return False
+        return not (self._is_fixed(one) and self._is_fixed(other))
 
-    def _reassign(self, block: Sequence[Sighting]) -> bool:
-        taken_out = frozenset(sighting.id for sighting in block)
-        units = self.units(block)
+    def _direction(self, left: Vehicle, right: Vehicle) -> tuple[Vehicle, Vehicle]:
+        """Which one goes on under its name: the one that cannot change, else the one named first."""
+
+        def rank(vehicle: Vehicle) -> tuple[bool, bool, int, int]:
+            return not self._is_fixed(vehicle), vehicle.named_at is None, vehicle.named_at or 0, vehicle.number
+
+        first, second = sorted((left, right), key=rank)
+        return first, second
+
+    # Reassignment
+
+    def _reassign(self, fresh: Iterable[int], changes: _Changes) -> list[int]:
+        by_camera: dict[str, list[int]] = {}
+        for slot in fresh:
+            by_camera.setdefault(self._table.at(slot).camera, []).append(slot)
+        moved: list[int] = []
+        for camera in sorted(by_camera):
+            moved += self._reassign_block(camera, by_camera[camera], changes)
+        return moved
+
+    def _reassign_block(self, camera: str, fresh: Sequence[int], changes: _Changes) -> list[int]:
+        units = self._rivals(camera, fresh)
+        asked = [(unit, self._claims.get(unit[0]) if len(unit) == 1 else None) for unit in units.values()]
+        unknown = [
+            unit
+            for (vehicle, unit), (_, known) in zip(units.items(), asked, strict=True)
+            if known is None or (vehicle not in known and len(vehicle) > len(unit))
+        ]
+        weighed = dict(zip(unknown, self._options.of(unknown), strict=True))
         scores, alone = [], []
-        for vehicle, unit in units.items():
-            options = {option: score.log_odds for option, score in self.options(unit, taken_out).items()}
+        for (vehicle, unit), (_, known) in zip(units.items(), asked, strict=True):
+            options = weighed.get(unit) or known or {}
+            options = {other: score for other, score in options.items() if self._is_free(other, camera, units)}
             own = 0.0
-            if any(self._published(sighting.id) for sighting in unit):
+            if any(slot in self._decisions for slot in unit):
                 if vehicle in options:
                     options[vehicle] += _INERTIA
                 elif len(vehicle) == len(unit):
@@ -131,70 +261,63 @@ class Grouping:
             scores.append(options)
             alone.append(own)
         after = assign(scores, alone)
-        changed = [
-            (unit, becomes)
-            for (was, unit), becomes in zip(units.items(), after, strict=True)
-            if becomes is not was and not (becomes is None and len(was) == len(unit))
-        ]
-        for unit, becomes in changed:
+        moved: list[int] = []
+        for (was, unit), becomes in list(zip(units.items(), after, strict=True)):
+            if becomes is was or (becomes is None and len(was) == len(unit)):
+                continue
+            changes.lost[was] = None
+            if becomes is not None:
+                self._note(becomes, unit, changes)
             target = becomes
-            for sighting in unit:
-                self._vehicles.move(sighting, target)
-                target = self._vehicles.of(sighting.id)
-        return bool(changed)
+            for slot in unit:
+                self._vehicles.move(slot, target)
+                target = self._vehicles.of(slot)
+            moved += unit
+        return moved
 
-    def _merge(self, component: list[Sighting], *, broken: bool) -> bool:
-        """Greedy, best first; parts of ``broken`` tracks only when asked.
+    def _rivals(self, camera: str, fresh: Sequence[int]) -> dict[Vehicle, Unit]:
+        """The fresh ones, those of the same camera that stand where they want to be, and so on; by vehicle."""
+        units: dict[Vehicle, Unit] = {}
+        wanting = fresh
+        for _ in range(1 + _DISPLACED):
+            added = []
+            for slot in wanting:
+                vehicle = self._vehicles.of(slot)
+                if vehicle is not None and vehicle not in units:
+                    units[vehicle] = self._unit(slot, vehicle)
+                    added.append(slot)
+            wanting = []
+            for slot in added:
+                for vehicle, score in self._claims.get(slot, {}).items():
+                    if score > 0.0 and vehicle not in units:
+                        wanting += self._holders(vehicle, camera)
+        return units
 
-        A vehicle with sightings that can no longer change only takes in others.
-        """
-        merged = False
-        scores: dict[tuple[Vehicle, Vehicle], float] = {}
-        around = {vehicle: None for sighting in component if (vehicle := self._vehicles.of(sighting.id)) is not None}
-        for vehicle in around:
-            self._score_merges(vehicle, scores, broken)
-        while scores:
-            (left, right), best = max(scores.items(), key=lambda item: (item[1], -item[0][0].number, -item[0][1].number))
-            if best <= 0.0:
-                break
-            target, source = self._direction(left, right)
-            for pair in [pair for pair in scores if left in pair or right in pair]:
-                del scores[pair]
-            self._vehicles.merge(source, target)
-            merged = True
-            self._score_merges(target, scores, broken)
-        return merged
+    def _holders(self, vehicle: Vehicle, camera: str) -> list[int]:
+        return [member for member in vehicle if self._table.at(member).camera == camera and self._decisions.movable(member)][:1]
 
-    def _direction(self, left: Vehicle, right: Vehicle) -> tuple[Vehicle, Vehicle]:
-        """Which one goes on under its name: the one that cannot change, else the one named first."""
+    def _is_free(self, vehicle: Vehicle, camera: str, units: dict[Vehicle, Unit]) -> bool:
+        return vehicle in units or (bool(vehicle.members) and not self._holders(vehicle, camera))
 
-        def rank(vehicle: Vehicle) -> tuple[bool, bool, int, int]:
-            fixed = not all(self.movable(tracklet) for tracklet in vehicle.members)
-            return not fixed, vehicle.named_at is None, vehicle.named_at or 0, vehicle.number
+    # What follows from changes
 
-        first, second = sorted((left, right), key=rank)
-        return first, second
+    def _note(self, vehicle: Vehicle, taken_in: Sequence[int], changes: _Changes) -> None:
+        """A vehicle that goes on where it was seen last is no news to anybody else."""
+        first = min(self._table.at(slot).start for slot in taken_in)
+        others = [self._table.at(member) for member in vehicle]
+        if len(taken_in) > 1 or any(other.open or other.end > first - MICROSECONDS for other in others):
+            changes.grown.setdefault(vehicle, set()).update(taken_in)
 
-    def _score_merges(self, vehicle: Vehicle, scores: dict[tuple[Vehicle, Vehicle], float], broken: bool) -> None:
-        fixed = not all(self.movable(tracklet) for tracklet in vehicle.members)
-        seen: set[Vehicle] = {vehicle}
-        for tracklet in tuple(vehicle.members):
-            for neighbour in self._neighbours.of(tracklet):
-                other = self._vehicles.of(neighbour)
-                if other is None or other in seen:
-                    continue
-                seen.add(other)
-                if fixed and not all(self.movable(member) for member in other.members):
-                    continue
-                if not broken and not vehicle.cameras.isdisjoint(other.cameras):
-                    continue
-                pair = (vehicle, other) if vehicle.number < other.number else (other, vehicle)
-                if pair in scores:
-                    continue
-                score = self._scores.score(pair[0], pair[1])
-                if score is not None:
-                    published = self._is_published(vehicle) and self._is_published(other)
-                    scores[pair] = score.log_odds - (_INERTIA if published else 0.0)
+    def _followers(self, changes: _Changes) -> list[int]:
+        """Sightings to be weighed again."""
+        found: dict[int, None] = {}
+        for vehicle in (*changes.lost, *changes.grown):
+            taken_in = changes.grown.get(vehicle, ())
+            for slot in (*vehicle.members, *self.claimants(vehicle)):
+                if slot not in taken_in:
+                    found[slot] = None
+        return self._in_order(found)
 
-    def _is_published(self, vehicle: Vehicle) -> bool:
-        return any(self._published(tracklet) for tracklet in vehicle.members)
+
+def _pair(one: Vehicle, other: Vehicle) -> tuple[Vehicle, Vehicle]:
+    return (one, other) if one.number < other.number else (other, one)

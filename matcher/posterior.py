@@ -1,22 +1,21 @@
-"""How probable a tracklet's vehicle is, against all its alternatives."""
+"""How probable tracklets' vehicles are, against all their alternatives."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from matcher.assignment import marginals
+from matcher.decisions import Decisions
 from matcher.grouping import Grouping
-from matcher.neighbours import Neighbours
-from matcher.scoring import RecentScores, Score
-from matcher.sightings import Sighting
+from matcher.options import Options, OptionsOf
+from matcher.scoring import Join
+from matcher.table import SightingTable
 from matcher.vehicles import Vehicle, Vehicles
 from throughline.messages import RunnerUp
 
-__all__ = ["Posterior", "posterior"]
-
-_SCALE = 1.0
-"""One factor on all log-odds, for the evidence that terms have in common."""
+__all__ = ["Posterior", "Posteriors"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,78 +23,112 @@ class Posterior:
     """What was weighed about one tracklet.
 
     Attributes:
-        score: Of the vehicle that it is in; None when it is alone there.
+        join: With the vehicle that it is in; None when it is alone there.
         probability: Of the vehicle that it is in, or of being new when it is alone (or the first) there.
         runner_up: The best alternative.
         margin: How far its own log-odds (0 for a new vehicle) are above the runner-up's.
         shares: Probability by vehicle.
     """
 
-    score: Score | None
+    join: Join | None
     probability: float
     runner_up: RunnerUp
     margin: float
     shares: dict[Vehicle, float]
 
 
-def posterior(
-    sighting: Sighting, *, as_new: bool, vehicles: Vehicles, neighbours: Neighbours, grouping: Grouping, scores: RecentScores
-) -> Posterior:
-    """Weighs a tracklet's vehicle against the others that it could be, and against being new.
+class Posteriors:
+    """Weighs tracklets' vehicles against the others that they could be, and against being new.
 
-    Tracklets of the same camera that could be one of these vehicles compete for them: the probability is the marginal
-    over all one-to-one assignments.
+    Tracklets of the same camera that could be one of these vehicles compete for them, by what they claimed when they were
+    weighed last: the probability is the marginal over all one-to-one assignments.
 
     Args:
-        sighting: The tracklet.
-        as_new: It is the first of its vehicle: later members of it are no alternatives.
+        table: The sightings.
         vehicles: The grouping so far.
-        neighbours: Pairs that passed the gates.
-        grouping: What lists the options.
-        scores: Gates and evidence.
+        grouping: Who claims what.
+        options: What could be joined.
+        decisions: What may still be changed.
     """
-    own = vehicles.of(sighting.id)
-    rivals = _rivals(sighting, own, vehicles, neighbours, grouping)
-    taken_out = frozenset((sighting.id, *(rival.id for rival in rivals)))
-    options = grouping.options((sighting,), taken_out)
-    if as_new and own is not None:
-        options.pop(own, None)
-    rows = [{vehicle: _SCALE * score.log_odds for vehicle, score in options.items()}]
-    for unit in grouping.units(rivals).values():
-        competing = grouping.options(unit, taken_out)
-        rows.append({vehicle: _SCALE * score.log_odds for vehicle, score in competing.items() if vehicle in options})
-    shares = marginals(rows)[0]
-    score = None
-    if own is not None and not as_new:
-        score = options.get(own) or scores.score(own.without((sighting.id,)), (sighting,))
-    others = [(found.log_odds, vehicle) for vehicle, found in options.items() if vehicle is not own]
-    best = max(others, key=lambda found: (found[0], -found[1].number), default=None)
-    log_odds = 0.0 if score is None else score.log_odds
-    if best is None or (score is not None and best[0] <= 0.0):
-        runner_up = RunnerUp(0.0 if score is not None else -math.inf)
-    else:
-        joined = options[best[1]].comparison.main()
-        other = joined.earlier if joined.later is sighting else joined.later
-        runner_up = RunnerUp(best[0], other.id, other.camera)
-    probability = shares.get(own, 0.0) if own is not None and score is not None else 1.0 - sum(shares.values())
-    return Posterior(score, min(1.0, max(0.0, probability)), runner_up, log_odds - runner_up.log_odds, shares)
+
+    def __init__(
+        self, table: SightingTable, vehicles: Vehicles, grouping: Grouping, options: Options, decisions: Decisions
+    ) -> None:
+        self._table, self._vehicles, self._grouping = table, vehicles, grouping
+        self._options, self._decisions = options, decisions
+
+    def of(self, slots: Sequence[int]) -> list[Posterior]:
+        """What is to be said of each of these sightings."""
+        owns = [self._own(slot) for slot in slots]
+        options = self._options.of([(slot,) for slot in slots], keep_own=True)
+        joined = [(place, own) for place, own in enumerate(owns) if own is not None]
+        scores = self._options.scores([(_without(own, slots[place]), (slots[place],)) for place, own in joined])
+        joins: list[Join | None] = [None] * len(slots)
+        for number, (place, own) in enumerate(joined):
+            if scores.log_odds[number] > -math.inf:
+                joins[place] = scores.explain(number, slots[place])
+                options[place][own] = float(scores.log_odds[number])
+        shares = self._shares(slots, options, owns)
+        return [
+            self._posterior(slot, own, join, found, share)
+            for slot, own, join, found, share in zip(slots, owns, joins, options, shares, strict=True)
+        ]
+
+    def _own(self, slot: int) -> Vehicle | None:
+        """The vehicle that a sighting was joined to; None for the first one of a vehicle."""
+        vehicle = self._vehicles.of(slot)
+        if vehicle is None or len(vehicle) == 1 or (vehicle.name is None and vehicle.members[0] == slot):
+            return None
+        return vehicle
+
+    def _shares(
+        self, slots: Sequence[int], options: Sequence[OptionsOf], owns: Sequence[Vehicle | None]
+    ) -> list[dict[Vehicle, float]]:
+        rows: list[dict[tuple[int, Vehicle], float]] = []
+        firsts = []
+        for place, (slot, found, own) in enumerate(zip(slots, options, owns, strict=True)):
+            present = self._vehicles.of(slot)
+            if own is None and present is not None:
+                found.pop(present, None)  # it is the first: later members of its vehicle are no alternatives
+            firsts.append(len(rows))
+            rows.append({(place, vehicle): score for vehicle, score in found.items()})
+            for rival in self._rivals(slot, found):
+                claims = self._grouping.claims(rival)
+                rows.append({(place, vehicle): score for vehicle, score in claims.items() if vehicle in found})
+        shares = marginals(rows)
+        return [{vehicle: share for (_, vehicle), share in shares[first].items()} for first in firsts]
+
+    def _rivals(self, slot: int, options: Iterable[Vehicle]) -> list[int]:
+        camera, own = self._table.camera[slot], self._vehicles.of(slot)
+        found: dict[int, None] = {}
+        for vehicle in options:
+            for rival in self._grouping.claimants(vehicle):
+                if self._table.camera[rival] == camera and rival != slot:
+                    found[rival] = None
+        rivals = [r for r in found if self._vehicles.of(r) is not own and self._decisions.movable(r)]
+        return sorted(rivals, key=lambda rival: self._table.at(rival).order)
+
+    def _posterior(
+        self, slot: int, own: Vehicle | None, join: Join | None, options: OptionsOf, shares: dict[Vehicle, float]
+    ) -> Posterior:
+        others = [(score, vehicle) for vehicle, score in options.items() if vehicle is not own]
+        best = max(others, key=lambda found: (found[0], -found[1].number), default=None)
+        log_odds = 0.0 if join is None else join.log_odds
+        if best is None or (join is not None and best[0] <= 0.0):
+            runner_up = RunnerUp(0.0 if join is not None else -math.inf)
+        else:
+            other = self._table.at(_nearest(self._table, best[1], slot))
+            runner_up = RunnerUp(best[0], other.id, other.camera)
+        probability = 1.0 - sum(shares.values()) if own is None or join is None else shares.get(own, 0.0)
+        return Posterior(join, min(1.0, max(0.0, probability)), runner_up, log_odds - runner_up.log_odds, shares)
 
 
-def _rivals(
-    sighting: Sighting, own: Vehicle | None, vehicles: Vehicles, neighbours: Neighbours, grouping: Grouping
-) -> list[Sighting]:
-    wanted = {vehicle: None for other in neighbours.of(sighting.id) if (vehicle := vehicles.of(other)) is not None}
-    found: dict[str, Sighting] = {}
-    for vehicle in wanted:
-        for member in vehicle.members:
-            for tracklet in neighbours.of(member):
-                rival = neighbours.gallery.get(tracklet)
-                if (
-                    rival is not None
-                    and rival.camera == sighting.camera
-                    and rival.id != sighting.id
-                    and vehicles.of(rival.id) is not own
-                    and grouping.movable(rival.id)
-                ):
-                    found[rival.id] = rival
-    return sorted(found.values(), key=lambda rival: rival.order)
+def _without(vehicle: Vehicle, slot: int) -> list[int]:
+    return [member for member in vehicle if member != slot]
+
+
+def _nearest(table: SightingTable, vehicle: Vehicle, slot: int) -> int:
+    """The vehicle's sighting by another camera that is closest in time: what a runner-up is named by."""
+    one = table.at(slot)
+    elsewhere = [member for member in vehicle if table.at(member).camera != one.camera] or vehicle.members
+    return min(elsewhere, key=lambda member: (abs(table.at(member).end - one.start), table.at(member).order))

@@ -2,48 +2,112 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import math
 from dataclasses import dataclass
+
+import numpy as np
 
 from matcher.evidence.appearance import AppearanceTerm
 from matcher.evidence.camera_bias import CameraBias
 from matcher.evidence.prior import PriorTerm
-from matcher.evidence.term import Comparison, Pair, Term
+from matcher.evidence.term import PairBatch, Ratios, Term
 from matcher.evidence.travel_time import TravelTimeTerm
 from matcher.evidence.vehicle_type import VehicleTypeTerm
 from matcher.gates import relate
 from matcher.sightings import Sighting
-from matcher.topology import Topology
-from throughline.messages import Evidence
+from matcher.table import SightingTable
+from matcher.topology import Link, Topology
+from throughline.messages import Evidence, Gate
 from throughline.settings import Site
+from throughline.types import IntArray
 
-__all__ = ["RecentScores", "Score", "Scorer"]
+__all__ = ["Join", "Scorer", "Scores"]
 
 
 @dataclass(frozen=True, slots=True)
-class Score:
-    """The log-odds of a join, and what they are made of."""
+class Join:
+    """What an event says about a join.
+
+    Attributes:
+        log_odds: Sum of the evidence.
+        evidence: Each term.
+        joined: The other vehicle's sighting that explains it: the closest one before, or behind where there is none before.
+        link: The road between the two.
+        travel: Seconds on it.
+        gates: Gates that the two passed.
+    """
 
     log_odds: float
-    comparison: Comparison
     evidence: tuple[Evidence, ...]
+    joined: Sighting
+    link: Link
+    travel: float
+    gates: tuple[Gate, ...]
+
+
+class Scores:
+    """The log-odds of G comparisons, minus infinity where gates rejected them, and on request their reasons.
+
+    Attributes:
+        log_odds: (G,).
+    """
+
+    def __init__(self, log_odds: Ratios, batch: PairBatch, place: IntArray, terms: tuple[Term, ...]) -> None:
+        self.log_odds = log_odds
+        self._batch, self._place, self._terms = batch, place, terms
+
+    def explain(self, comparison: int, slot: int) -> Join:
+        """Why a comparison that passed came out as it did, seen from the sighting in ``slot``, one of its right side."""
+        batch = self._batch.only(int(self._place[comparison]))
+        evidence = []
+        for term in self._terms:
+            ratio = float(term.weigh(batch)[0])
+            if not math.isnan(ratio):
+                evidence.append(Evidence(term.name, ratio, term.measured(batch), term.unit))
+        pair = _explaining(batch, slot)
+        relations, table = batch.relations, batch.table
+        earlier, later = int(relations.earlier[pair]), int(relations.later[pair])
+        right = int(batch.right[pair])
+        return Join(
+            sum(part.llr for part in evidence),
+            tuple(evidence),
+            table.at(earlier if later == right else later),
+            batch.topology.links[int(relations.link[pair])],
+            float(relations.travel[pair]),
+            relations.gates(pair, batch.topology),
+        )
+
+
+def _explaining(batch: PairBatch, slot: int) -> int:
+    relations, table = batch.relations, batch.table
+    linked = np.flatnonzero(batch.linked).tolist()
+    before = [pair for pair in linked if relations.later[pair] == slot]
+    return min(
+        before or linked,
+        key=lambda pair: (
+            abs(relations.travel[pair]),
+            table.at(int(relations.earlier[pair])).order,
+            table.at(int(relations.later[pair])).order,
+        ),
+    )
 
 
 class Scorer:
-    """Gates and scores, with what was computed for a pair kept as long as both sightings are.
+    """Gates and weighs.
 
     Args:
         site: Which terms count, and the weights of the networks.
         topology: Links.
+        table: The sightings.
     """
 
-    def __init__(self, site: Site, topology: Topology) -> None:
+    def __init__(self, site: Site, topology: Topology, table: SightingTable) -> None:
         matching = site.matching
-        self._topology = topology
+        self.topology, self.table = topology, table
         self.camera_bias = CameraBias()
-        self.prior = PriorTerm(matching.new_vehicle_prior)
+        self.prior = PriorTerm(matching.new_vehicle_prior, topology)
         self.appearance = AppearanceTerm({embedder.model: embedder.weight for embedder in site.models.embedders})
-        self.travel_time = TravelTimeTerm()
+        self.travel_time = TravelTimeTerm(topology)
         self.vehicle_type = VehicleTypeTerm()
         switched: tuple[tuple[Term, bool], ...] = (
             (self.prior, True),
@@ -52,79 +116,59 @@ class Scorer:
             (self.vehicle_type, matching.vehicle_type),
         )
         self._terms = tuple(term for term, on in switched if on)
-        self._pairs: dict[Sighting, dict[Sighting, Pair]] = {}
-        self._said: dict[frozenset[str], bool] = {}
+        self._different: dict[tuple[str, str], None] = {}
 
     @property
     def looks_count(self) -> bool:
         """Whether appearance is weighed."""
         return self.appearance in self._terms
 
-    def pair(self, first: Sighting, second: Sighting) -> Pair:
-        """What is known of two sightings together."""
-        known = self._pairs.setdefault(first, {}).get(second)
-        if known is None:
-            relation = relate(first, second, self._topology)
-            known = Pair(relation, None if relation.impossible else self.appearance.similarity(first, second))
-            self._pairs[first][second] = known
-            self._pairs.setdefault(second, {})[first] = known
-        return known
-
     def say(self, first: str, second: str, *, same: bool) -> None:
         """An operator's word about two tracklets; the latest counts."""
-        self._said[frozenset((first, second))] = same
+        pair = (min(first, second), max(first, second))
+        if same:
+            self._different.pop(pair, None)
+        else:
+            self._different[pair] = None
 
-    def forget(self, sighting: Sighting) -> None:
-        """Drops what was kept for a sighting that is no longer looked at."""
-        for other in self._pairs.pop(sighting, {}):
-            if other is not sighting:
-                self._pairs[other].pop(sighting, None)
+    def forget(self, tracklet: str) -> None:
+        """Drops what was said about a tracklet."""
+        for pair in [pair for pair in self._different if tracklet in pair]:
+            del self._different[pair]
 
-    def compare(self, left: Iterable[Sighting], right: Iterable[Sighting]) -> Comparison | None:
-        """The pairs of two vehicles' sightings; None where they cannot be one vehicle, or no road joins them."""
-        lefts, rights = tuple(left), tuple(right)
-        pairs: list[Pair] = []
-        linked = False
-        for one in lefts:
-            for other in rights:
-                pair = self.pair(one, other)
-                if pair.relation.impossible or (self._said and self._said.get(frozenset((one.id, other.id))) is False):
-                    return None
-                linked = linked or pair.relation.link is not None
-                pairs.append(pair)
-        return Comparison(lefts, rights, tuple(pairs)) if linked else None
+    def score(self, lefts: IntArray, rights: IntArray) -> Scores:
+        """The log-odds that two sets of sightings show one vehicle, for G such comparisons.
 
-    def score(self, left: Iterable[Sighting], right: Iterable[Sighting]) -> Score | None:
-        """The log-odds that both are one vehicle; None where gates reject it."""
-        comparison = self.compare(left, right)
-        if comparison is None:
-            return None
-        evidence = self._weigh(comparison)
-        return Score(sum(part.llr for part in evidence), comparison, evidence)
+        Args:
+            lefts: (G, M) slots, -1 for none, by start.
+            rights: (G, N) slots, likewise.
+        """
+        pairs = (lefts >= 0)[:, None, :] & (rights >= 0)[:, :, None]
+        group, of_right, of_left = np.nonzero(pairs)
+        left, right = lefts[group, of_left], rights[group, of_right]
+        relations = relate(self.table, self.topology, left, right)
+        impossible = relations.impossible
+        if self._different:
+            impossible = impossible | self._said_different(left, right)
+        refused = np.bincount(group[impossible], minlength=len(lefts)) > 0
+        linked = np.bincount(group[relations.link >= 0], minlength=len(lefts)) > 0
+        passed = linked & ~refused
+        place = np.cumsum(passed) - 1
+        which = passed[group]
+        sides = lefts[passed], rights[passed]
+        batch = PairBatch(
+            self.table, self.topology, *sides, place[group[which]], left[which], right[which], relations.only(which)
+        )
+        log_odds = np.full(len(lefts), -np.inf)
+        if len(batch):
+            total = np.zeros(len(batch))
+            for term in self._terms:
+                ratios = term.weigh(batch)
+                total = total + np.where(np.isnan(ratios), 0.0, ratios)
+            log_odds[passed] = total
+        return Scores(log_odds, batch, place, self._terms)
 
-    def _weigh(self, comparison: Comparison) -> tuple[Evidence, ...]:
-        parts: Sequence[Evidence | None] = [term.weigh(comparison) for term in self._terms]
-        return tuple(part for part in parts if part is not None)
-
-
-class RecentScores:
-    """Scores kept for a while, so that a joint decision that is made again and again computes only what is new.
-
-    Args:
-        scorer: Computes them.
-    """
-
-    def __init__(self, scorer: Scorer) -> None:
-        self.scorer = scorer
-        self._scores: dict[tuple[tuple[Sighting, ...], tuple[Sighting, ...]], Score | None] = {}
-
-    def score(self, left: Iterable[Sighting], right: Iterable[Sighting]) -> Score | None:
-        """As `Scorer.score` gives, or gave since the last `refresh`."""
-        key = tuple(left), tuple(right)
-        if key not in self._scores:
-            self._scores[key] = self.scorer.score(*key)
-        return self._scores[key]
-
-    def refresh(self) -> None:
-        """What has been learned since the last time comes into force."""
-        self._scores.clear()
+    def _said_different(self, left: IntArray, right: IntArray) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+        names = zip((self.table.at(slot).id for slot in left), (self.table.at(slot).id for slot in right), strict=True)
+        said = [(min(one, other), max(one, other)) in self._different for one, other in names]
+        return np.array(said, np.bool_)

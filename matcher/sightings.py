@@ -1,33 +1,28 @@
-"""What the matcher keeps of a tracklet, and where it finds it again."""
+"""What the matcher keeps of a tracklet's revision."""
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping
 from typing import TypeAlias
 
-from throughline.messages import BestShot, Clock, Tracklet, TrackletRef
+import msgspec
+import numpy as np
+
+from throughline.messages import BestShot, Clock, Embedding, Tracklet, TrackletRef, UnreadableMessageError
 from throughline.times import Instant
 from throughline.types import FloatArray
 
-__all__ = ["Appearance", "Gallery", "ModelKey", "Sighting", "look"]
+__all__ = ["Looks", "ModelKey", "Sighting", "look", "unpack"]
 
 ModelKey: TypeAlias = tuple[str, str]
 """Name and hash of a network: only vectors of one network compare."""
 
-
-@dataclass(frozen=True, slots=True)
-class Appearance:
-    """How a vehicle looks to one network: ``mean`` (D,) and ``exemplars`` (K, D), float32 with unit rows."""
-
-    mean: FloatArray
-    exemplars: FloatArray
+Looks: TypeAlias = Mapping[ModelKey, FloatArray]
+"""Appearance by network: (1 + K, D) float32 with unit rows, the mean first, then K single views."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Sighting:
-    """One revision of a tracklet, unpacked.
+class Sighting(msgspec.Struct, frozen=True, eq=False):
+    """One revision of a tracklet; how it looks is kept in `matcher.table.SightingTable`.
 
     Attributes:
         id: Tracklet id.
@@ -37,8 +32,8 @@ class Sighting:
         end: Latest sighting.
         open: The vehicle is still in view, so ``end`` may yet grow.
         clock: Source and uncertainty of the times.
-        looks: Appearance by network.
         types: Probability by vehicle type.
+        models: Networks that have seen it.
         best_shot: Reference of the best picture.
     """
 
@@ -49,8 +44,8 @@ class Sighting:
     end: Instant
     open: bool
     clock: Clock
-    looks: Mapping[ModelKey, Appearance] = field(default_factory=dict)
-    types: Mapping[str, float] = field(default_factory=dict)
+    types: Mapping[str, float] = {}
+    models: tuple[ModelKey, ...] = ()
     best_shot: BestShot | None = None
 
     @property
@@ -60,18 +55,24 @@ class Sighting:
 
     def after(self, former: Sighting | None) -> Sighting:
         """This revision, with what it leaves out because it has not changed since the ``former`` one."""
-        if former is None or (self.looks and self.types and self.best_shot):
+        if former is None or (self.models and self.types and self.best_shot):
             return self
-        return replace(
-            self,
-            looks=self.looks or former.looks,
-            types=self.types or former.types,
-            best_shot=self.best_shot or former.best_shot,
+        return Sighting(
+            self.id,
+            self.camera,
+            self.revision,
+            self.start,
+            self.end,
+            self.open,
+            self.clock,
+            self.types or former.types,
+            self.models or former.models,
+            self.best_shot or former.best_shot,
         )
 
     def closed(self) -> Sighting:
         """The same, taken as over."""
-        return replace(self, open=False)
+        return msgspec.structs.replace(self, open=False)
 
     def reference(self) -> TrackletRef:
         """As an event names it."""
@@ -80,15 +81,7 @@ class Sighting:
 
 
 def look(tracklet: Tracklet) -> Sighting:
-    """Unpacks a record.
-
-    Raises:
-        UnreadableMessageError: an embedding is not what it says.
-    """
-    looks = {
-        (embedding.model, embedding.hash): Appearance(embedding.vector(), embedding.exemplar_vectors())
-        for embedding in tracklet.embeddings
-    }
+    """What a record says, but for how the vehicle looks."""
     return Sighting(
         tracklet.tracklet,
         tracklet.camera,
@@ -97,74 +90,31 @@ def look(tracklet: Tracklet) -> Sighting:
         tracklet.end,
         tracklet.state != "closed",
         tracklet.clock,
-        looks,
         tracklet.types,
+        tuple(sorted((embedding.model, embedding.hash) for embedding in tracklet.embeddings)),
         tracklet.best_shot,
     )
 
 
-class Gallery:
-    """The sightings that can still be joined, by camera and time; one revision of each tracklet."""
+def unpack(embeddings: Iterable[Embedding]) -> Looks:
+    """The vectors of a record.
 
-    def __init__(self) -> None:
-        self._by_id: dict[str, Sighting] = {}
-        self._by_start: dict[str, list[tuple[Instant, str]]] = {}
-        self._by_end: dict[str, list[tuple[Instant, str]]] = {}
-        self._open: dict[str, dict[str, None]] = {}
-        self._all_by_end: list[tuple[Instant, str]] = []
+    Raises:
+        UnreadableMessageError: an embedding is not what it says.
+    """
+    return {(embedding.model, embedding.hash): _views(embedding) for embedding in embeddings}
 
-    def __len__(self) -> int:
-        return len(self._by_id)
 
-    def __iter__(self) -> Iterator[Sighting]:
-        return iter(self._by_id.values())
-
-    def get(self, tracklet: str) -> Sighting | None:
-        """The sighting with this tracklet id."""
-        return self._by_id.get(tracklet)
-
-    def count(self, camera: str) -> int:
-        """Sightings of one camera."""
-        return len(self._by_start.get(camera, ()))
-
-    def put(self, sighting: Sighting) -> None:
-        """Adds a sighting, or replaces its former revision."""
-        if (former := self._by_id.get(sighting.id)) is not None:
-            self.remove(former.id)
-        self._by_id[sighting.id] = sighting
-        insort(self._by_start.setdefault(sighting.camera, []), (sighting.start, sighting.id))
-        insort(self._by_end.setdefault(sighting.camera, []), (sighting.end, sighting.id))
-        insort(self._all_by_end, (sighting.end, sighting.id))
-        if sighting.open:
-            self._open.setdefault(sighting.camera, {})[sighting.id] = None
-
-    def remove(self, tracklet: str) -> None:
-        """Forgets a sighting; unknown ids are fine."""
-        sighting = self._by_id.pop(tracklet, None)
-        if sighting is None:
-            return
-        for times, at in ((self._by_start[sighting.camera], sighting.start), (self._by_end[sighting.camera], sighting.end)):
-            del times[bisect_left(times, (at, tracklet))]
-        del self._all_by_end[bisect_left(self._all_by_end, (sighting.end, tracklet))]
-        if sighting.open:
-            del self._open[sighting.camera][tracklet]
-
-    def started(self, camera: str, first: Instant, last: Instant) -> Iterator[Sighting]:
-        """Sightings of a camera that started from ``first`` to ``last``, in that order."""
-        return self._range(self._by_start.get(camera, []), first, last)
-
-    def ended(self, camera: str, first: Instant, last: Instant) -> Iterator[Sighting]:
-        """Sightings of a camera that ended (or were last seen) from ``first`` to ``last``, in that order."""
-        return self._range(self._by_end.get(camera, []), first, last)
-
-    def opened(self, camera: str) -> Iterator[Sighting]:
-        """Sightings of a camera whose end is not known yet."""
-        return (self._by_id[tracklet] for tracklet in tuple(self._open.get(camera, ())))
-
-    def oldest(self) -> Sighting | None:
-        """The sighting that ended first."""
-        return self._by_id[self._all_by_end[0][1]] if self._all_by_end else None
-
-    def _range(self, times: list[tuple[Instant, str]], first: Instant, last: Instant) -> Iterator[Sighting]:
-        low, high = bisect_left(times, (first, "")), bisect_right(times, (last, "\U0010ffff"))
-        return (self._by_id[tracklet] for _, tracklet in times[low:high])
+def _views(embedding: Embedding) -> FloatArray:
+    parts = (embedding.mean, *embedding.exemplars)
+    for part in parts:
+        if len(part) != 2 * embedding.dimension:
+            raise UnreadableMessageError(
+                f"embedding {embedding.model}: {len(part)} bytes for {embedding.dimension} float16 numbers"
+            )
+    views = np.frombuffer(b"".join(parts), "<f2").astype(np.float32).reshape(len(parts), embedding.dimension)
+    squares = np.einsum("ij,ij->i", views, views)
+    if not 0.0 < squares.min() <= squares.max() < np.inf:  # false for NaN too
+        raise UnreadableMessageError(f"embedding {embedding.model}: not a finite, non-zero vector")
+    views /= np.sqrt(squares)[:, None]
+    return views

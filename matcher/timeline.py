@@ -5,15 +5,22 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from matcher.sightings import Sighting
-from throughline.messages import Correction
+from throughline.messages import Correction, Embedding
 from throughline.times import MICROSECONDS, Instant
 
-__all__ = ["Epoch", "Timeline"]
+__all__ = ["Epoch", "Revision", "Timeline"]
 
 _Key: TypeAlias = tuple[str, str, int]
+
+
+class Revision(NamedTuple):
+    """A revision of a tracklet, and how it looks, still packed: most are never looked at."""
+
+    sighting: Sighting
+    embeddings: tuple[Embedding, ...]
 
 
 @dataclass(slots=True)
@@ -28,7 +35,7 @@ class Epoch:
     """
 
     at: Instant
-    revisions: list[Sighting] = field(default_factory=list)
+    revisions: list[Revision] = field(default_factory=list)
     corrections: list[Correction] = field(default_factory=list)
     due: list[str] = field(default_factory=list)
 
@@ -43,7 +50,7 @@ class Timeline:
     def __init__(self, step: float) -> None:
         self._step = round(step * MICROSECONDS)
         self._heap: list[tuple[Instant, int, _Key]] = []
-        self._revisions: dict[_Key, Sighting] = {}
+        self._revisions: dict[_Key, Revision] = {}
         self._corrections: dict[_Key, Correction] = {}
         self.reached: Instant | None = None
 
@@ -57,10 +64,10 @@ class Timeline:
         """Whether the place of an instant has been given out already."""
         return self.reached is not None and at <= self.reached
 
-    def add_revision(self, at: Instant, sighting: Sighting) -> None:
+    def add_revision(self, at: Instant, revision: Revision) -> None:
         """A tracklet's revision becomes effective."""
-        key = ("", sighting.id, sighting.revision)
-        self._revisions[key] = sighting
+        key = ("", revision.sighting.id, revision.sighting.revision)
+        self._revisions[key] = revision
         heapq.heappush(self._heap, (self._place(at), 0, key))
 
     def add_correction(self, at: Instant, correction: Correction) -> None:

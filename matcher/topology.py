@@ -7,8 +7,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import permutations
 
-from throughline.messages import Clock
+import numpy as np
+import numpy.typing as npt
+
 from throughline.settings import LinkDefaults, Site
+from throughline.types import IntArray
 
 __all__ = ["Link", "Topology"]
 
@@ -63,6 +66,12 @@ class Topology:
     A listed link overrides that of a group; ``both_ways`` makes two. Where ``unlisted_links`` is ``deny`` there is no
     road between other cameras; with ``allow`` a vehicle may turn up within a broad window, with ``learn`` too, but the
     evidence must be stronger.
+
+    Attributes:
+        links: All links, by their numbers; those from a camera to itself come last, in the order of `cameras`.
+        minimum: (L,) of each link, seconds.
+        maximum: (L,) of each link, seconds.
+        log_prior: (L,) of each link.
     """
 
     def __init__(self, site: Site) -> None:
@@ -77,6 +86,8 @@ class Topology:
         }
         self._incoming = self._by_camera(self._links.values(), incoming=True)
         self._outgoing = self._by_camera(self._links.values(), incoming=False)
+        self._numbers = {camera: number for number, camera in enumerate(self._uncertainty)}
+        self._number_links()
 
     def _add_groups(self, site: Site) -> None:
         for group in site.groups.values():
@@ -99,6 +110,36 @@ class Topology:
     def _add(self, first: str, second: str, said: LinkDefaults) -> None:
         travel = said.travel
         self._links[first, second] = Link(first, second, travel.min, travel.mode, travel.max, said.opposite_view)
+
+    def _number_links(self) -> None:
+        """Links as arrays, in the order of ``from`` and ``to``, the continuations of broken tracks behind them."""
+
+        def code(link: Link) -> int:
+            return self._numbers[link.from_] * len(self._numbers) + self._numbers[link.to]
+
+        ordered = sorted(self._links.values(), key=code)
+        self._codes = np.array([code(link) for link in ordered], np.int64)
+        self.links = (*ordered, *self._fragments.values())
+        self.minimum = np.array([link.minimum for link in self.links])
+        self.maximum = np.array([link.maximum for link in self.links])
+        self.log_prior = np.array([link.log_prior for link in self.links])
+
+    def find(self, first: IntArray, second: IntArray) -> IntArray:
+        """Numbers of the links that lead from cameras ``first`` to cameras ``second`` (P,), as `links` has them; -1: none."""
+        found: IntArray = np.where(first == second, len(self._codes) + first, -1)
+        if len(self._codes):
+            codes = first * len(self._numbers) + second
+            places = np.minimum(np.searchsorted(self._codes, codes), len(self._codes) - 1)
+            found = np.where(self._codes[places] == codes, places, found)
+        return found
+
+    def number(self, camera: str) -> int:
+        """Place of a camera in `cameras`."""
+        return self._numbers[camera]
+
+    def variance(self, camera: str) -> float:
+        """Of a camera's clock as the site file says, in seconds squared."""
+        return self._uncertainty[camera] ** 2
 
     def _by_camera(self, links: Iterable[Link], *, incoming: bool) -> dict[str, tuple[Link, ...]]:
         result: dict[str, list[Link]] = {camera: [] for camera in self._uncertainty}
@@ -126,12 +167,10 @@ class Topology:
         """Links that lead away from ``camera``."""
         return self._outgoing[camera]
 
-    def slack(self, first: str, first_clock: Clock, second: str, second_clock: Clock) -> float:
-        """Seconds by which a time window between two cameras is widened on either side, for the doubt in their clocks."""
-        if first == second:
-            return 0.0
-        parts = (self._uncertainty[first], first_clock.uncertainty, self._uncertainty[second], second_clock.uncertainty)
-        return _STANDARD_DEVIATIONS * math.sqrt(sum(part * part for part in parts))
+    @staticmethod
+    def slack(first: npt.NDArray[np.float64], second: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Seconds by which the window between two clocks of these variances is widened on either side, for their doubt."""
+        return np.asarray(_STANDARD_DEVIATIONS * np.sqrt(first + second))
 
     @property
     def largest_slack(self) -> float:

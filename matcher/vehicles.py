@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
-from matcher.sightings import Sighting
+import numpy as np
+
+from matcher.table import SightingTable
 from throughline.times import Instant
+from throughline.types import IntArray
 
-__all__ = ["Vehicle", "Vehicles"]
+__all__ = ["COMPARED", "Vehicle", "Vehicles"]
+
+COMPARED = 8
+"""Sightings of one vehicle that are compared with others, the latest: a bound on the work for a vehicle seen all day."""
 
 
 class Vehicle:
@@ -15,93 +21,130 @@ class Vehicle:
 
     Attributes:
         number: Order of creation.
+        place: Row of `Vehicles.compared`; used again.
         name: Global vehicle id, once a decision about it has been published.
         named_at: Event time of that decision.
-        members: Its sightings by tracklet id, in the order of their starts.
+        members: Slots of its sightings, in the order of their starts.
     """
 
-    __slots__ = ("members", "name", "named_at", "number")
+    __slots__ = ("members", "name", "named_at", "number", "place")
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, place: int) -> None:
         self.number = number
+        self.place = place
         self.name: str | None = None
         self.named_at: Instant | None = None
-        self.members: dict[str, Sighting] = {}
+        self.members: list[int] = []
 
-    def __iter__(self) -> Iterator[Sighting]:
-        return iter(self.members.values())
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.members)
 
     def __len__(self) -> int:
         return len(self.members)
 
-    @property
-    def first(self) -> Sighting:
-        """The member that started first."""
-        return next(iter(self.members.values()))
-
-    @property
-    def cameras(self) -> set[str]:
-        """Cameras that saw it."""
-        return {sighting.camera for sighting in self.members.values()}
-
-    def add(self, sighting: Sighting) -> None:
-        """Adds a sighting, or replaces its former revision."""
-        self.members[sighting.id] = sighting
-        self.members = dict(sorted(self.members.items(), key=lambda item: item[1].order))
-
-    def without(self, tracklets: Iterable[str]) -> tuple[Sighting, ...]:
-        """Its sightings but for these tracklets."""
-        left_out = frozenset(tracklets)
-        return tuple(sighting for sighting in self.members.values() if sighting.id not in left_out)
-
 
 class Vehicles:
-    """Each sighting belongs to exactly one vehicle."""
+    """Each sighting belongs to exactly one vehicle.
 
-    def __init__(self) -> None:
-        self._of: dict[str, Vehicle] = {}
-        self._alive: dict[int, Vehicle] = {}
+    Args:
+        table: The sightings.
+
+    Attributes:
+        compared: (capacity, `COMPARED`) slots of each vehicle's latest sightings by start, -1 beyond the last.
+    """
+
+    def __init__(self, table: SightingTable) -> None:
+        self._table = table
+        self._of: dict[int, Vehicle] = {}
+        self._at: list[Vehicle | None] = []
+        self._free: list[int] = []
         self._created = 0
+        self._alive = 0
+        self._of_tracklet = np.full(256, -1, np.int64)
+        self.compared = np.full((256, COMPARED), -1, np.int64)
 
     def __len__(self) -> int:
-        return len(self._alive)
+        return self._alive
 
-    def of(self, tracklet: str) -> Vehicle | None:
-        """The vehicle that a tracklet shows, as decided so far."""
-        return self._of.get(tracklet)
+    def of(self, slot: int) -> Vehicle | None:
+        """The vehicle that a sighting shows, as decided so far."""
+        return self._of.get(slot)
 
-    def put(self, sighting: Sighting) -> Vehicle:
-        """Adds a sighting as a vehicle of its own, or replaces its former revision where it is."""
-        vehicle = self._of.get(sighting.id)
+    def at(self, place: int) -> Vehicle:
+        """The vehicle with this place."""
+        vehicle = self._at[place]
         if vehicle is None:
-            self._created += 1
-            vehicle = Vehicle(self._created)
-            self._alive[vehicle.number] = vehicle
-            self._of[sighting.id] = vehicle
-        vehicle.add(sighting)
+            raise KeyError(place)
         return vehicle
 
-    def move(self, sighting: Sighting, target: Vehicle | None) -> None:
+    def places(self, tracklets: IntArray) -> IntArray:
+        """Places of the vehicles that tracklets with these numbers show; -1: of none."""
+        known = tracklets < len(self._of_tracklet)
+        return np.where(known, self._of_tracklet[np.where(known, tracklets, 0)], -1)
+
+    def put(self, slot: int) -> Vehicle:
+        """Adds a sighting as a vehicle of its own, unless it is in one."""
+        vehicle = self._of.get(slot)
+        if vehicle is None:
+            vehicle = self._new()
+            self._add(slot, vehicle)
+        return vehicle
+
+    def move(self, slot: int, target: Vehicle | None) -> None:
         """Puts a sighting into another vehicle; None: into one of its own."""
-        source = self._of[sighting.id]
+        source = self._of[slot]
         if source is target or (target is None and len(source) == 1):
             return
-        self.remove(sighting.id)
-        if target is None:
-            self.put(sighting)
-        else:
-            self._alive[target.number] = target  # it may have been emptied in the same step
-            self._of[sighting.id] = target
-            target.add(sighting)
+        if target is not None and not target.members:  # it may have been emptied in the same step
+            self._revive(target)
+        self.remove(slot)
+        self._add(slot, target or self._new())
 
     def merge(self, source: Vehicle, target: Vehicle) -> None:
         """Puts all sightings of ``source`` into ``target``."""
-        for sighting in tuple(source):
-            self.move(sighting, target)
+        for slot in tuple(source):
+            self.move(slot, target)
 
-    def remove(self, tracklet: str) -> None:
+    def remove(self, slot: int) -> None:
         """Forgets a sighting, and its vehicle with the last one."""
-        vehicle = self._of.pop(tracklet)
-        del vehicle.members[tracklet]
-        if not vehicle.members:
-            del self._alive[vehicle.number]
+        vehicle = self._of.pop(slot)
+        vehicle.members.remove(slot)
+        self._of_tracklet[self._table.number[slot]] = -1
+        if vehicle.members:
+            self._show(vehicle)
+        else:
+            self._at[vehicle.place] = None
+            self._free.append(vehicle.place)
+            self._alive -= 1
+
+    def _new(self) -> Vehicle:
+        self._created += 1
+        vehicle = Vehicle(self._created, -1)
+        self._revive(vehicle)
+        return vehicle
+
+    def _revive(self, vehicle: Vehicle) -> None:
+        if not self._free:
+            self._free.append(len(self._at))
+            self._at.append(None)
+            if len(self._at) > len(self.compared):
+                self.compared = np.concatenate([self.compared, np.full_like(self.compared, -1)])
+        vehicle.place = self._free.pop()
+        self._at[vehicle.place] = vehicle
+        self._alive += 1
+
+    def _add(self, slot: int, vehicle: Vehicle) -> None:
+        self._of[slot] = vehicle
+        vehicle.members.append(slot)
+        if len(vehicle.members) > 1:
+            vehicle.members.sort(key=lambda member: self._table.at(member).order)
+        number = int(self._table.number[slot])
+        if number >= len(self._of_tracklet):
+            more = max(len(self._of_tracklet), number + 1 - len(self._of_tracklet))
+            self._of_tracklet = np.concatenate([self._of_tracklet, np.full(more, -1, np.int64)])
+        self._of_tracklet[number] = vehicle.place
+        self._show(vehicle)
+
+    def _show(self, vehicle: Vehicle) -> None:
+        latest = vehicle.members[-COMPARED:]
+        self.compared[vehicle.place] = latest + [-1] * (COMPARED - len(latest))

@@ -3,66 +3,104 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
 from typing import TypeAlias
 
-from matcher.evidence.calibration import DEFAULTS, UNKNOWN, Calibration, CalibrationPrior
-from matcher.evidence.term import Comparison, Similarity
-from matcher.sightings import ModelKey, Sighting
-from throughline.messages import Evidence
+import numpy as np
+import numpy.typing as npt
 
-__all__ = ["AppearanceTerm"]
+from matcher.evidence.calibration import DEFAULTS, UNKNOWN, Calibration, CalibrationPrior
+from matcher.evidence.term import PairBatch, Ratios
+from matcher.sightings import ModelKey
+from matcher.table import LookColumn, SightingTable
+from throughline.types import IntArray
+
+__all__ = ["AppearanceTerm", "Similarities"]
 
 _Basis: TypeAlias = tuple[tuple[ModelKey, ...], bool]
 _EXEMPLAR_SHARE = 0.5
 """Weight of the best pair of single views beside that of the means."""
 
 
+@dataclass(frozen=True, slots=True)
+class Similarities:
+    """How alike P pairs of sightings look.
+
+    Attributes:
+        values: (P,) weighted cosine over the networks that both have; NaN where there is none.
+        basis: (P,) place in `bases` of those networks; similarities compare only on the same basis. -1: none.
+        bases: The networks, and whether single views were compared beside the means.
+    """
+
+    values: npt.NDArray[np.float64]
+    basis: IntArray
+    bases: tuple[_Basis, ...]
+
+
 class AppearanceTerm:
     """Weighted cosines of the networks that both sightings have, mapped to a ratio by a calibration learned on site.
 
     Networks are told apart by name and hash, and a missing one is done without. The similarity is the mean of that of the
-    two mean vectors and, where both sides have single views, of the two single views that are most alike.
+    two mean vectors and, where both sides have single views, of the two single views that are most alike. That of two
+    vehicles is the mean over all pairs of their sightings, judged with the number of views on either side.
 
     Args:
         weights: Weight by network's name; 1 for others.
     """
 
     name = "appearance"
+    unit = "cosine"
 
     def __init__(self, weights: Mapping[str, float]) -> None:
         self._weights = weights
         self._calibrations: dict[_Basis, Calibration] = {}
 
-    def similarity(self, first: Sighting, second: Sighting) -> Similarity | None:
-        """How alike two sightings look; None where no network saw both."""
-        basis = tuple(sorted(first.looks.keys() & second.looks.keys()))
-        if not basis:
-            return None
-        exemplars = all(len(sighting.looks[key].exemplars) for key in basis for sighting in (first, second))
-        total = weights = 0.0
-        for key in basis:
-            one, other = first.looks[key], second.looks[key]
-            if one.mean.shape != other.mean.shape:
-                continue
-            cosine = float(one.mean @ other.mean)
-            if exemplars:
-                best = float((one.exemplars @ other.exemplars.T).max())
-                cosine = (1.0 - _EXEMPLAR_SHARE) * cosine + _EXEMPLAR_SHARE * best
-            weight = self._weights.get(key[0], 1.0)
-            total += weight * cosine
-            weights += weight
-        return Similarity(total / weights, basis, exemplars) if weights else None
+    def similarities(self, table: SightingTable, left: IntArray, right: IntArray) -> Similarities:
+        """How alike the sightings in slots ``left`` (P,) look to those in ``right`` (P,).
 
-    def calibration(self, similarity: Similarity) -> Calibration:
+        Pairs with the same ``right`` are computed together where they follow each other.
+        """
+        both = table.seen_by[left] & table.seen_by[right]
+        kinds = np.unique(both)
+        if len(kinds) == 1:
+            return self._alike(table, left, right, int(kinds[0]))
+        values, basis = np.full(len(left), np.nan), np.full(len(left), -1, np.int64)
+        bases: list[_Basis] = []
+        for kind in kinds.tolist():
+            which = both == kind
+            part = self._alike(table, left[which], right[which], kind)
+            values[which] = part.values
+            basis[which] = np.where(part.basis < 0, -1, part.basis + len(bases))
+            bases += part.bases
+        return Similarities(values, basis, tuple(bases))
+
+    def _alike(self, table: SightingTable, left: IntArray, right: IntArray, kind: int) -> Similarities:
+        """Pairs that have the same networks in common."""
+        columns = sorted((column for column in table.columns.values() if kind & column.bit), key=lambda column: column.key)
+        if not columns:
+            return Similarities(np.full(len(left), np.nan), np.full(len(left), -1, np.int64), ())
+        keys = tuple(column.key for column in columns)
+        exemplars = np.ones(len(left), np.bool_)
+        for column in columns:
+            exemplars &= (column.singles[left] > 0) & (column.singles[right] > 0)
+        total, weights = np.zeros(len(left)), 0.0
+        for column in columns:
+            mean, best = _cosines(column, left, right)
+            weight = self._weights.get(column.key[0], 1.0)
+            total += weight * np.where(exemplars, (1.0 - _EXEMPLAR_SHARE) * mean + _EXEMPLAR_SHARE * best, mean)
+            weights += weight
+        return Similarities(total / weights, exemplars.astype(np.int64), ((keys, False), (keys, True)))
+
+    def calibration(self, basis: _Basis) -> Calibration:
         """The map from similarity to ratio that holds on this basis."""
-        basis = similarity.basis, similarity.exemplars
         if basis not in self._calibrations:
-            self._calibrations[basis] = Calibration(self._prior(similarity.basis))
+            self._calibrations[basis] = Calibration(self._prior(basis[0]))
         return self._calibrations[basis]
 
-    def _prior(self, basis: tuple[ModelKey, ...]) -> CalibrationPrior:
-        priors = [DEFAULTS.get(name, UNKNOWN) for name, _ in basis]
-        weights = [self._weights.get(name, 1.0) for name, _ in basis]
+    def _prior(self, keys: tuple[ModelKey, ...]) -> CalibrationPrior:
+        priors = [DEFAULTS.get(name, UNKNOWN) for name, _ in keys]
+        weights = [self._weights.get(name, 1.0) for name, _ in keys]
         total = sum(weights)
         return CalibrationPrior(
             sum(weight * prior.different for weight, prior in zip(weights, priors, strict=True)) / total,
@@ -70,28 +108,60 @@ class AppearanceTerm:
             sum(weight * prior.deviation for weight, prior in zip(weights, priors, strict=True)) / total,
         )
 
-    def weigh(self, comparison: Comparison) -> Evidence | None:
-        """The mean similarity over all pairs, judged with the number of views on either side."""
-        groups: dict[_Basis, list[Similarity]] = {}
-        for pair in comparison.pairs:
-            if pair.similarity is not None:
-                groups.setdefault((pair.similarity.basis, pair.similarity.exemplars), []).append(pair.similarity)
-        if not groups:
-            return None
-        known = sum(len(group) for group in groups.values())
-        ratio = raw = 0.0
-        for group in groups.values():
-            mean = sum(similarity.value for similarity in group) / len(group)
-            left = min(len(comparison.left), len(group))
-            right = max(1, min(len(comparison.right), len(group) // left))
-            ratio += len(group) / known * self.calibration(group[0]).ratio(mean, left, right)
-            raw += len(group) / known * mean
-        return Evidence(self.name, ratio, raw, "cosine")
+    def weigh(self, batch: PairBatch) -> Ratios:
+        """NaN where no network saw both sides."""
+        similarities = self.similarities(batch.table, batch.left, batch.right)
+        lefts, rights = batch.sizes(batch.lefts), batch.sizes(batch.rights)
+        total, known = np.zeros(len(batch)), np.zeros(len(batch))
+        for place, basis in enumerate(similarities.bases):
+            which = similarities.basis == place
+            count = batch.count(which)
+            some = np.flatnonzero(count)
+            if not len(some):
+                continue
+            here = count[some].astype(np.int64)
+            mean = batch.sum(similarities.values, which)[some] / here
+            left = np.minimum(lefts[some], here)
+            right = np.maximum(1, np.minimum(rights[some], here // left))
+            total[some] += here * self.calibration(basis).ratios(mean, left, right)
+            known[some] += here
+        return np.asarray(np.divide(total, known, out=np.full(len(batch), np.nan), where=known > 0))
 
-    def known_different(self, similarity: Similarity) -> None:
-        """Learns from two vehicles that cannot be one."""
-        self.calibration(similarity).known_different(similarity.value)
+    def measured(self, batch: PairBatch) -> float | None:
+        """Mean similarity over all pairs that a network saw."""
+        values = self.similarities(batch.table, batch.left, batch.right).values
+        values = values[~np.isnan(values)]
+        return float(values.mean()) if len(values) else None
 
-    def probably_same(self, similarity: Similarity, probability: float) -> None:
-        """Learns from a join that was decided with this probability."""
-        self.calibration(similarity).probably_same(similarity.value, probability)
+    def known_different(self, similarities: Similarities) -> None:
+        """Learns from pairs of vehicles that cannot be one."""
+        for place, basis in enumerate(similarities.bases):
+            found = similarities.values[similarities.basis == place]
+            if len(found):
+                self.calibration(basis).known_different(*found.tolist())
+
+    def probably_same(self, similarities: Similarities, probabilities: Ratios) -> None:
+        """Learns from pairs that were joined, each with its probability."""
+        for place, basis in enumerate(similarities.bases):
+            which = similarities.basis == place
+            if which.any():
+                pairs = zip(similarities.values[which].tolist(), probabilities[which].tolist(), strict=True)
+                self.calibration(basis).probably_same(*pairs)
+
+
+def _cosines(column: LookColumn, left: IntArray, right: IntArray) -> tuple[Ratios, Ratios]:
+    """Cosine of the two means, and the largest of all pairs of single views; exact (see `matcher.table`)."""
+    views = column.views
+    rows, dimension = views.shape[1:]
+    mean, best = np.zeros(len(left)), np.zeros(len(left))
+    borders = [0, *(np.flatnonzero(right[1:] != right[:-1]) + 1).tolist(), len(right)]
+    several = rows > 1
+    for low, high in pairwise(borders):
+        if low == high:
+            continue
+        products = views[left[low:high]].reshape(-1, dimension) @ views[right[low]].T
+        products = products.reshape(high - low, rows, rows)
+        mean[low:high] = products[:, 0, 0]
+        if several:
+            best[low:high] = products[:, 1:, 1:].reshape(high - low, -1).max(axis=1)
+    return mean, best

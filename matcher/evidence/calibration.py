@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
+
 __all__ = ["DEFAULTS", "UNKNOWN", "Calibration", "CalibrationPrior"]
 
 _STRENGTH_DIFFERENT = 30.0
@@ -83,14 +86,16 @@ class Calibration:
         self._same = _Moments()
         self._refresh()
 
-    def known_different(self, similarity: float) -> None:
-        """Two vehicles that cannot be one."""
-        self._different.add(similarity, 1.0)
+    def known_different(self, *similarities: float) -> None:
+        """Pairs of vehicles that cannot be one."""
+        for similarity in similarities:
+            self._different.add(similarity, 1.0)
         self._refresh()
 
-    def probably_same(self, similarity: float, probability: float) -> None:
-        """Two sightings that were found to be one vehicle with this probability."""
-        self._same.add(similarity, probability)
+    def probably_same(self, *joins: tuple[float, float]) -> None:
+        """Similarity of two sightings, and the probability with which they were found to be one vehicle."""
+        for similarity, probability in joins:
+            self._same.add(similarity, probability)
         self._refresh()
 
     def _refresh(self) -> None:
@@ -110,16 +115,19 @@ class Calibration:
 
     def ratio(self, similarity: float, left: int = 1, right: int = 1) -> float:
         """Log-likelihood ratio of the mean similarity over all pairs of ``left`` and ``right`` views."""
+        return float(self.ratios(np.array([similarity]), np.array([left]), np.array([right]))[0])
+
+    def ratios(
+        self, similarities: npt.NDArray[np.float64], left: npt.NDArray[np.int64], right: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.float64]:
+        """`ratio` of many, all of one shape."""
         share = self.identity_share
         variance = self.deviation**2 * (share + (1.0 - share) / left) * (share + (1.0 - share) / right)
         gap = self.same - self.different
-        return _bounded(gap / variance * (similarity - 0.5 * (self.same + self.different)))
+        return _bounded(gap / variance * (similarities - 0.5 * (self.same + self.different)))
 
 
-def _bounded(ratio: float) -> float:
+def _bounded(ratio: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Allows for a share of pairs of which the model knows nothing: log((e^x + t) / (1 + t e^x))."""
-    if ratio >= 0.0:
-        small = math.exp(-ratio)
-        return math.log((1.0 + _TRUST * small) / (small + _TRUST))
-    large = math.exp(ratio)
-    return math.log((large + _TRUST) / (1.0 + _TRUST * large))
+    small = np.exp(-np.abs(ratio))
+    return np.asarray(np.copysign(np.log((1.0 + _TRUST * small) / (small + _TRUST)), ratio))

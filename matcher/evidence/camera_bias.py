@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
-from matcher.sightings import Appearance, ModelKey, Sighting
+from matcher.sightings import Looks, ModelKey
 from throughline.types import FloatArray
 
 __all__ = ["CameraBias"]
@@ -20,11 +18,12 @@ _FORGETTING = 500.0
 class _Mean:
     """Mean of unit vectors, drawn toward zero, with fading memory."""
 
-    __slots__ = ("total", "weight")
+    __slots__ = ("_value", "total", "weight")
 
     def __init__(self, dimension: int) -> None:
         self.total = np.zeros(dimension, np.float64)
         self.weight = 0.0
+        self._value: FloatArray | None = None
 
     def add(self, vector: FloatArray) -> None:
         if self.weight > _FORGETTING:
@@ -32,10 +31,13 @@ class _Mean:
             self.weight = _FORGETTING
         self.total += vector
         self.weight += 1.0
+        self._value = None
 
     @property
     def value(self) -> FloatArray:
-        return (self.total / (self.weight + _STRENGTH)).astype(np.float32)
+        if self._value is None:
+            self._value = (self.total / (self.weight + _STRENGTH)).astype(np.float32)
+        return self._value
 
 
 class CameraBias:
@@ -50,30 +52,27 @@ class CameraBias:
     def __init__(self) -> None:
         self._means: dict[tuple[str, ModelKey], _Mean] = {}
         self._overall: dict[ModelKey, _Mean] = {}
+        self.learned = 0
+        """Tracklets learned from: what `removed` gives changes with it only."""
 
-    def learn(self, sighting: Sighting) -> None:
+    def learn(self, camera: str, looks: Looks) -> None:
         """Counts a tracklet, as it was seen, toward its camera's bias."""
-        for key, appearance in sighting.looks.items():
-            dimension = len(appearance.mean)
-            here = self._means.setdefault((sighting.camera, key), _Mean(dimension))
+        self.learned += 1
+        for key, views in looks.items():
+            dimension = views.shape[1]
+            here = self._means.setdefault((camera, key), _Mean(dimension))
             for mean in (here, self._overall.setdefault(key, _Mean(dimension))):
                 if len(mean.total) == dimension:
-                    mean.add(appearance.mean)
+                    mean.add(views[0])
 
-    def removed(self, sighting: Sighting) -> Sighting:
-        """The sighting with its own looks freed of the camera's bias; of the bias all cameras share, for an unknown camera."""
-        looks = {key: self._freed(sighting.camera, key, appearance) for key, appearance in sighting.looks.items()}
-        return replace(sighting, looks=looks) if looks else sighting
+    def removed(self, camera: str, looks: Looks) -> Looks:
+        """Looks freed of the camera's bias; of the bias all cameras share, for an unknown camera."""
+        return {key: self._freed(camera, key, views) for key, views in looks.items()}
 
-    def _freed(self, camera: str, key: ModelKey, appearance: Appearance) -> Appearance:
+    def _freed(self, camera: str, key: ModelKey, views: FloatArray) -> FloatArray:
         mean = self._means.get((camera, key)) or self._overall.get(key)
-        if mean is None or mean.total.shape != appearance.mean.shape:
-            return appearance
-        bias = mean.value
-        return Appearance(_unit(appearance.mean - bias), _unit(appearance.exemplars - bias))
-
-
-def _unit(vectors: FloatArray) -> FloatArray:
-    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    unit: FloatArray = (vectors / np.maximum(lengths, 1e-6)).astype(np.float32)
-    return unit
+        if mean is None or len(mean.total) != views.shape[1]:
+            return views
+        freed = views - mean.value
+        freed /= np.sqrt(np.maximum(np.einsum("ij,ij->i", freed, freed), 1e-12))[:, None]
+        return freed

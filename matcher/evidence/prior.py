@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
+import numpy as np
 
-from matcher.evidence.term import Comparison
-from throughline.messages import Evidence
+from matcher.evidence.term import PairBatch, Ratios
+from matcher.topology import Topology
 from throughline.times import Instant, seconds_between
 
 __all__ = ["PriorTerm"]
@@ -20,7 +20,7 @@ _FORGETTING = 1000.0
 
 
 class PriorTerm:
-    """Log-odds of a join against a new vehicle, before the evidence.
+    """Log-odds of a join against a new vehicle, before the evidence: the mean over the links that join their sightings.
 
     A vehicle that left one view comes to the next with probability 1 - n at some time in the window W; new vehicles come
     at the rate n * v, where v is the rate at which the camera sees vehicles and n the share of new ones. So the odds are
@@ -29,46 +29,50 @@ class PriorTerm:
 
     Args:
         new_vehicle_share: n, at the start.
+        topology: Cameras and links.
     """
 
     name = "prior"
+    unit = ""
 
-    def __init__(self, new_vehicle_share: float) -> None:
+    def __init__(self, new_vehicle_share: float, topology: Topology) -> None:
+        cameras = len(topology.cameras)
         self._share = new_vehicle_share
-        self._decided: dict[str, tuple[float, float]] = {}
-        self._counts: dict[str, int] = {}
+        self._topology = topology
+        self._links = topology.log_prior - np.log(topology.maximum - topology.minimum)
+        self._new = np.zeros(cameras)
+        self._decided = np.zeros(cameras)
+        self._counts = np.zeros(cameras)
         self._first: Instant | None = None
         self._now: Instant = 0
 
     def observe(self, camera: str, start: Instant) -> None:
         """Counts a tracklet of a camera."""
-        self._counts[camera] = self._counts.get(camera, 0) + 1
+        self._counts[self._topology.number(camera)] += 1
         self._first = start if self._first is None else min(self._first, start)
         self._now = max(self._now, start)
 
     def decided(self, camera: str, new: float) -> None:
         """A tracklet of a camera was decided to be a new vehicle with this probability."""
-        total, count = self._decided.get(camera, (0.0, 0.0))
+        place = self._topology.number(camera)
+        count = float(self._decided[place])
         keep = min(1.0, _FORGETTING / (count + 1.0))
-        self._decided[camera] = (keep * total + new, keep * count + 1.0)
+        self._new[place] = keep * self._new[place] + new
+        self._decided[place] = keep * count + 1.0
 
     def new_share(self, camera: str) -> float:
         """The share n of a camera."""
-        total, count = self._decided.get(camera, (0.0, 0.0))
-        return (_STRENGTH * self._share + total) / (_STRENGTH + count)
+        place = self._topology.number(camera)
+        return float((_STRENGTH * self._share + self._new[place]) / (_STRENGTH + self._decided[place]))
 
-    def rate(self, camera: str) -> float:
-        """Vehicles a second at a camera."""
+    def weigh(self, batch: PairBatch) -> Ratios:
+        """By the camera that a vehicle comes to, and the link."""
+        relations = batch.relations
         seconds = 0.0 if self._first is None else seconds_between(self._first, self._now)
-        return (self._counts.get(camera, 0) + _VEHICLES) / (seconds + _SECONDS)
+        to = batch.table.camera[relations.later]
+        new = (_STRENGTH * self._share + self._new[to]) / (_STRENGTH + self._decided[to])
+        rate = (self._counts[to] + _VEHICLES) / (seconds + _SECONDS)
+        return batch.mean(self._links[relations.link] + np.log((1.0 - new) / (new * rate)), batch.linked)
 
-    def weigh(self, comparison: Comparison) -> Evidence:
-        """The mean over the links that join the two vehicles' sightings."""
-        total = 0.0
-        for relation in comparison.linked:
-            link = relation.link
-            if link is not None:
-                camera = relation.later.camera
-                new = self.new_share(camera)
-                total += link.log_prior + math.log((1.0 - new) / (new * self.rate(camera) * link.window))
-        return Evidence(self.name, total / len(comparison.linked))
+    def measured(self, batch: PairBatch) -> None:
+        """Nothing is measured."""

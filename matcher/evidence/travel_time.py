@@ -7,9 +7,8 @@ from collections import deque
 import numpy as np
 import numpy.typing as npt
 
-from matcher.evidence.term import Comparison
-from matcher.topology import Link
-from throughline.messages import Evidence
+from matcher.evidence.term import PairBatch, Ratios
+from matcher.topology import Link, Topology
 
 __all__ = ["TravelTimeDensity", "TravelTimeTerm"]
 
@@ -24,6 +23,8 @@ _FORGETTING = 0.99
 """Weight of a passage against that of the next one."""
 _LEAST_BANDWIDTH = 0.25
 """Seconds: a passage teaches this much about its neighbourhood, at least."""
+_NEWS = 0.05
+"""Share of passages that must be new before the density is estimated again."""
 
 
 class TravelTimeDensity:
@@ -45,18 +46,29 @@ class TravelTimeDensity:
         self._prior = shape / (shape.sum() * self._width)
         self._passages: deque[tuple[float, float]] = deque(maxlen=_MEMORY)
         self._density: npt.NDArray[np.float64] | None = None
+        self._new = 0
 
     def learn(self, seconds: float, probability: float) -> None:
         """A passage that took this long, as sure as this."""
         self._passages.append((seconds, probability))
-        self._density = None
+        self._new += 1
+        if self._new > _NEWS * len(self._passages):
+            self._density, self._new = None, 0
 
-    def ratio(self, seconds: float) -> float:
-        """Log of the density over that of the background, in which any time in the window is as likely."""
+    @property
+    def is_old(self) -> bool:
+        """Whether it has learned so much that `log_ratios` will be others."""
+        return self._density is None
+
+    def log_ratios(self) -> npt.NDArray[np.float64]:
+        """(cells,) log of the density over that of the background, in which any time in the window is as likely."""
         if self._density is None:
             self._density = self._estimate()
-        cell = min(max(int((seconds - self._minimum) / self._width), 0), _CELLS - 1)
-        return float(np.log(self._density[cell] * self._window))
+        return np.asarray(np.log(self._density * self._window))
+
+    def ratio(self, seconds: float) -> float:
+        """The log ratio of one travel time; beyond the window's ends it is that of the end."""
+        return float(self.log_ratios()[min(max(int((seconds - self._minimum) / self._width), 0), _CELLS - 1)])
 
     def _estimate(self) -> npt.NDArray[np.float64]:
         estimate = _PRIOR_STRENGTH * self._prior
@@ -82,28 +94,55 @@ class TravelTimeDensity:
 
 
 class TravelTimeTerm:
-    """The travel time from one camera to the next; the mean over the links that join two vehicles' sightings."""
+    """The travel time from one camera to the next; the mean over the links that join two vehicles' sightings.
+
+    Args:
+        topology: Links.
+    """
 
     name = "travel_time"
+    unit = "s"
 
-    def __init__(self) -> None:
-        self._densities: dict[str, TravelTimeDensity] = {}
+    def __init__(self, topology: Topology) -> None:
+        self._topology = topology
+        self._densities: dict[int, TravelTimeDensity] = {}
+        self._known = np.zeros(len(topology.links), np.bool_)
+        self._ratios = np.zeros((len(topology.links), _CELLS), np.float32)
+        self._cells_a_second = _CELLS / (topology.maximum - topology.minimum)
+        self._learned: dict[int, None] = {}
 
-    def density(self, link: Link) -> TravelTimeDensity:
-        """What is known of a link's travel time."""
-        if link.name not in self._densities:
-            self._densities[link.name] = TravelTimeDensity(link)
-        return self._densities[link.name]
+    def density(self, link: int) -> TravelTimeDensity:
+        """What is known of the travel time of the link with this number."""
+        if link not in self._densities:
+            self._densities[link] = TravelTimeDensity(self._topology.links[link])
+        return self._densities[link]
 
-    def weigh(self, comparison: Comparison) -> Evidence | None:
-        """The evidence; an end that is not known yet gives none."""
-        ratios = [
-            self.density(relation.link).ratio(relation.travel)
-            for relation in comparison.linked
-            if relation.link is not None and relation.travel_known
-        ]
-        if not ratios:
-            return None
-        return Evidence(
-            self.name, sum(ratios) / len(ratios), min((relation.travel for relation in comparison.linked), key=abs), "s"
-        )
+    def learn(self, link: int, seconds: float, probability: float) -> None:
+        """A passage that took this long, as sure as this; it comes into force with the next `refresh`."""
+        self.density(link).learn(seconds, probability)
+        self._learned[link] = None
+
+    def refresh(self) -> None:
+        """What has been learned comes into force."""
+        for link in self._learned:
+            if self._densities[link].is_old:
+                self._known[link] = False
+        self._learned.clear()
+
+    def weigh(self, batch: PairBatch) -> Ratios:
+        """An end that is not known yet gives no evidence."""
+        relations = batch.relations
+        usable = batch.linked & ~batch.table.open[relations.earlier]
+        link = relations.link
+        unknown = ~self._known[link] & usable
+        if unknown.any():
+            for number in np.unique(link[unknown]).tolist():
+                self._ratios[number] = self.density(number).log_ratios()
+                self._known[number] = True
+        seconds = (relations.travel - self._topology.minimum[link]) * self._cells_a_second[link]
+        cells = np.clip(seconds, 0, _CELLS - 1).astype(np.int64)
+        return batch.mean(self._ratios[link, cells].astype(np.float64), usable)
+
+    def measured(self, batch: PairBatch) -> float:
+        """The travel time by the link that is closest in time."""
+        return float(min(batch.relations.travel[batch.linked].tolist(), key=abs))

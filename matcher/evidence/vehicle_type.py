@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
-from functools import lru_cache
+import numpy as np
+import numpy.typing as npt
 
-from matcher.evidence.term import Comparison
+from matcher.evidence.term import PairBatch, Ratios
 from matcher.sightings import Sighting
-from throughline.messages import Evidence
-from throughline.types import VEHICLE_TYPES
+from throughline.types import VEHICLE_TYPES, IntArray
 
 __all__ = ["VehicleTypeTerm"]
 
@@ -24,40 +23,42 @@ class VehicleTypeTerm:
     """Agreement of the two type vectors, worth more for rare types.
 
     Type vectors p and q are posteriors under flat priors, hence likelihoods up to scale; with the site's shares s of the
-    types the ratio is sum(s p q) / (sum(s p) sum(s q)): two trucks among cars say much, two cars little.
+    types the ratio is sum(s p q) / (sum(s p) sum(s q)): two trucks among cars say much, two cars little. A vehicle's type
+    vector is the mean over its sightings.
     """
 
     name = "vehicle_type"
+    unit = "dot product"
 
     def __init__(self) -> None:
-        self._seen = [_STRENGTH] * len(_TYPES)
+        self._seen = np.full(len(_TYPES), _STRENGTH)
 
     def observe(self, sighting: Sighting) -> None:
         """Counts a vehicle toward the site's shares."""
-        for place, name in enumerate(_TYPES):
-            self._seen[place] += sighting.types.get(name, 0.0)
+        self._seen += [sighting.types.get(name, 0.0) for name in _TYPES]
 
-    def weigh(self, comparison: Comparison) -> Evidence | None:
-        """The evidence; None where a side says nothing of its type."""
-        left, right = _likelihood(comparison.left), _likelihood(comparison.right)
-        if left is None or right is None:
-            return None
-        both = one_side = other_side = raw = 0.0
-        for share, one, other in zip(self._seen, left, right, strict=True):
-            both += share * one * other
-            one_side += share * one
-            other_side += share * other
-            raw += one * other
-        ratio = both * sum(self._seen) / (one_side * other_side)
-        return Evidence(self.name, math.log((1.0 - _TRUST) * ratio + _TRUST), raw, "dot product")
+    def weigh(self, batch: PairBatch) -> Ratios:
+        """NaN where a side says nothing of its type."""
+        left, right = _means(batch, batch.lefts), _means(batch, batch.rights)
+        both = one_side = other_side = np.zeros(len(batch))
+        for place, share in enumerate(self._seen):
+            both = both + share * left[place] * right[place]
+            one_side = one_side + share * left[place]
+            other_side = other_side + share * right[place]
+        ratio = both * self._seen.sum() / (one_side * other_side)
+        return np.asarray(np.log((1.0 - _TRUST) * ratio + _TRUST))
+
+    def measured(self, batch: PairBatch) -> float:
+        """Dot product of the two mean type vectors."""
+        return float(sum(_means(batch, batch.lefts)[:, 0] * _means(batch, batch.rights)[:, 0]))
 
 
-@lru_cache(maxsize=8192)
-def _likelihood(sightings: tuple[Sighting, ...]) -> tuple[float, ...] | None:
-    """Mean type vector; what is not known of a type speaks for each alike. None where nothing is said."""
-    known = [sighting.types for sighting in sightings if sighting.types]
-    if not known:
-        return None
-    mean = [sum(types.get(name, 0.0) for types in known) / len(known) for name in _TYPES]
-    missing = max(0.0, 1.0 - sum(mean)) / len(_TYPES)
-    return tuple(value + missing for value in mean)
+def _means(batch: PairBatch, sets: IntArray) -> npt.NDArray[np.float64]:
+    """(types, G) mean over the sightings of known type; NaN where there are none."""
+    total = np.zeros((len(_TYPES), len(sets)))
+    count = np.zeros(len(sets))
+    for column in sets.T:
+        known = (column >= 0) & batch.table.typed[column]
+        total += np.where(known, batch.table.types[column].T, 0.0)
+        count += known
+    return np.asarray(total / np.where(count > 0.0, count, np.nan))

@@ -1,0 +1,125 @@
+"""Which vehicles sightings could be, and the log-odds of each: the sparse graph that decisions are made on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import numpy as np
+
+from matcher.decisions import Decisions
+from matcher.gallery import Gallery
+from matcher.gates import PASSED, relate
+from matcher.scoring import Scorer, Scores
+from matcher.vehicles import COMPARED, Vehicle, Vehicles
+from throughline.types import IntArray
+
+__all__ = ["Options", "OptionsOf", "Unit", "sets"]
+
+Unit: TypeAlias = tuple[int, ...]
+"""Slots of sightings of one camera that are one vehicle for certain: parts of a broken track, or mostly just one."""
+
+OptionsOf: TypeAlias = dict[Vehicle, float]
+"""Log-odds by vehicle, against a new one."""
+
+_AT_ONCE = 64
+"""Units that are weighed in one go: arrays then stay in the processor's cache."""
+
+
+def sets(of: Sequence[Sequence[int]], width: int | None = None) -> IntArray:
+    """Sets of slots as an array, -1 where a set has no more."""
+    width = width or max((len(one) for one in of), default=1)
+    return np.array([[*one, *([-1] * (width - len(one)))] for one in of], np.int64).reshape(len(of), width)
+
+
+class Options:
+    """Finds and weighs the vehicles that units could join.
+
+    Args:
+        gallery: The sightings.
+        vehicles: The grouping so far.
+        decisions: Which of it may still be changed.
+        scorer: Gates and evidence.
+    """
+
+    def __init__(self, gallery: Gallery, vehicles: Vehicles, decisions: Decisions, scorer: Scorer) -> None:
+        self._gallery, self._vehicles, self._decisions, self._scorer = gallery, vehicles, decisions, scorer
+        self._table = scorer.table
+
+    def of(self, units: Sequence[Unit], *, keep_own: bool = False) -> list[OptionsOf]:
+        """The options of each unit.
+
+        Sightings of the same camera that may still be changed are taken out of all vehicles before: they compete.
+
+        Args:
+            units: What is asked for.
+            keep_own: But for those of a unit's own vehicle, other than itself.
+        """
+        result: list[OptionsOf] = []
+        for start in range(0, len(units), _AT_ONCE):
+            result += self._of(units[start : start + _AT_ONCE], keep_own)
+        return result
+
+    def _of(self, units: Sequence[Unit], keep_own: bool) -> list[OptionsOf]:
+        result: list[OptionsOf] = [{} for _ in units]
+        row, place = self._reachable(units, keep_own)
+        if not len(row):
+            return result
+        rights = sets(units)
+        lefts = self._others(place, rights[row], keep_own)
+        some = (lefts >= 0).any(axis=1)
+        row, place, lefts = row[some], place[some], lefts[some]
+        scores = self._scorer.score(lefts, rights[row]).log_odds
+        passed = np.flatnonzero(scores > -np.inf)
+        for one, vehicle, score in zip(row[passed].tolist(), place[passed].tolist(), scores[passed].tolist(), strict=True):
+            result[one][self._vehicles.at(vehicle)] = score
+        return result
+
+    def _reachable(self, units: Sequence[Unit], keep_own: bool) -> tuple[IntArray, IntArray]:
+        """(G,) units, rising, and places of the vehicles with a sighting straight before or behind that is not taken out."""
+        rows: list[int] = []
+        firsts: list[int] = []
+        seconds: list[int] = []
+        for row, unit in enumerate(units):
+            for slot in unit:
+                near = self._gallery.near(slot)
+                firsts += near
+                seconds += [slot] * len(near)
+                rows += [row] * len(near)
+        first, second = np.array(firsts, np.int64), np.array(seconds, np.int64)
+        passed = relate(self._table, self._scorer.topology, first, second).rejected == PASSED
+        place = self._vehicles.places(self._table.number[first])
+        passed &= place >= 0
+        out = (self._table.camera[first] == self._table.camera[second]) & self._decisions.which_movable(first)
+        if keep_own:
+            out &= place != self._vehicles.places(self._table.number[second])
+        passed &= ~out
+        vehicles = len(self._vehicles.compared)
+        found = np.unique(np.array(rows, np.int64)[passed] * vehicles + place[passed])
+        return found // vehicles, found % vehicles
+
+    def _others(self, place: IntArray, units: IntArray, keep_own: bool) -> IntArray:
+        """(G, M) the vehicles' sightings but for those that are taken out."""
+        compared = self._vehicles.compared[place]
+        width = int((compared >= 0).sum(axis=1).max(initial=1))
+        compared = compared[:, :width]
+        slot = units[:, :1]
+        same_camera = self._table.camera[compared] == self._table.camera[slot]
+        out = same_camera & self._decisions.which_movable(compared)
+        if keep_own:
+            own = self._vehicles.places(self._table.number[units[:, 0]])
+            out &= (place != own)[:, None]
+        for column in units.T:
+            out |= compared == column[:, None]
+        return np.where(out, -1, compared)
+
+    def cameras_within_reach(self, slot: int) -> list[str]:
+        """Camera of each sighting that could come straight before or behind the one in ``slot``."""
+        near = np.array(self._gallery.near(slot), np.int64)
+        passed = relate(self._table, self._scorer.topology, near, np.full(len(near), slot, np.int64)).rejected == PASSED
+        return [self._table.at(other).camera for other in near[passed].tolist()]
+
+    def scores(self, comparisons: Sequence[tuple[Sequence[int], Sequence[int]]]) -> Scores:
+        """The log-odds that two sets of sightings are one vehicle, for each of these comparisons."""
+        lefts, rights = ([one[side][-COMPARED:] for one in comparisons] for side in (0, 1))
+        return self._scorer.score(sets(lefts), sets(rights))

@@ -1,0 +1,217 @@
+"""All sightings in memory as arrays, so that what is known of many is computed at once.
+
+Every sighting has a *slot*, a row number that holds as long as it is in memory; slots are used again. Vectors are rounded to
+a grid of 2^-11. Products of two such numbers are multiples of 2^-22, and sums of them over unit vectors stay below 4, so
+float32 holds every intermediate result exactly: a cosine is the same to the last bit in whatever order, shape or batch a BLAS
+computes it. The rounding moves a cosine by 2e-4, a thousandth of what noise does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from matcher.sightings import Looks, ModelKey, Sighting
+from matcher.topology import Topology
+from throughline.types import VEHICLE_TYPES, FloatArray
+
+__all__ = ["LookColumn", "SightingTable", "on_grid"]
+
+_GRID = np.float32(2048.0)
+_TYPES = tuple(name for name in VEHICLE_TYPES if name != "vehicle")
+_FIRST_CAPACITY = 256
+
+
+def on_grid(vectors: FloatArray) -> FloatArray:
+    """Rounded so that products of unit vectors are exact in float32."""
+    return np.asarray(np.rint(vectors * _GRID) / _GRID, np.float32)
+
+
+@dataclass
+class LookColumn:
+    """How sightings look to one network.
+
+    Attributes:
+        key: The network.
+        bit: Its bit in `SightingTable.seen_by`.
+        views: (capacity, 1 + K, D) float32 on the grid: the mean, then single views, the first repeated where there are fewer.
+        singles: (capacity,) how many single views there are.
+        users: Slots in use.
+    """
+
+    key: ModelKey
+    bit: int
+    views: FloatArray
+    singles: npt.NDArray[np.int8]
+    users: int = 0
+
+
+class _Numbers:
+    """A number for each tracklet that has a slot, used again after the last one is free."""
+
+    def __init__(self) -> None:
+        self._of: dict[str, list[int]] = {}
+        self._free: list[int] = []
+
+    def number(self, tracklet: str) -> int:
+        known = self._of.get(tracklet)
+        if known is None:
+            known = [self._free.pop() if self._free else len(self._of), 0]
+            self._of[tracklet] = known
+        known[1] += 1
+        return known[0]
+
+    def release(self, tracklet: str) -> None:
+        known = self._of[tracklet]
+        known[1] -= 1
+        if known[1] == 0:
+            del self._of[tracklet]
+            self._free.append(known[0])
+
+
+class SightingTable:
+    """Columns by slot.
+
+    Attributes:
+        sightings: The sighting in each slot.
+        number: (capacity,) of the tracklet, whatever the revision.
+        camera: (capacity,) number in the topology.
+        start: (capacity,) microseconds.
+        end: (capacity,) microseconds.
+        open: (capacity,) still in view.
+        variance: (capacity,) of its times: site file and record together, seconds squared.
+        types: (capacity, 4) likelihood of each type, for `typed` ones.
+        typed: (capacity,) its type is known.
+        seen_by: (capacity,) bits of the networks that saw it.
+        columns: Looks by network and dimension.
+    """
+
+    def __init__(self, topology: Topology) -> None:
+        self._topology = topology
+        self.sightings: list[Sighting | None] = [None] * _FIRST_CAPACITY
+        self.number = np.zeros(_FIRST_CAPACITY, np.int64)
+        self.camera = np.zeros(_FIRST_CAPACITY, np.int64)
+        self.start = np.zeros(_FIRST_CAPACITY, np.int64)
+        self.end = np.zeros(_FIRST_CAPACITY, np.int64)
+        self.open = np.zeros(_FIRST_CAPACITY, np.bool_)
+        self.variance = np.zeros(_FIRST_CAPACITY, np.float64)
+        self.types = np.zeros((_FIRST_CAPACITY, len(_TYPES)), np.float64)
+        self.typed = np.zeros(_FIRST_CAPACITY, np.bool_)
+        self.seen_by = np.zeros(_FIRST_CAPACITY, np.int64)
+        self.columns: dict[tuple[ModelKey, int], LookColumn] = {}
+        self._free = list(range(_FIRST_CAPACITY - 1, -1, -1))
+        self._tracklets = _Numbers()
+
+    def __len__(self) -> int:
+        return len(self.sightings) - len(self._free)
+
+    def at(self, slot: int) -> Sighting:
+        """The sighting in a slot that is in use."""
+        sighting = self.sightings[slot]
+        if sighting is None:
+            raise KeyError(slot)
+        return sighting
+
+    def add(self, sighting: Sighting) -> int:
+        """Takes a sighting in and returns its slot."""
+        if not self._free:
+            self._grow()
+        slot = self._free.pop()
+        self.number[slot] = self._tracklets.number(sighting.id)
+        self.camera[slot] = self._topology.number(sighting.camera)
+        self.typed[slot] = False
+        self.seen_by[slot] = 0
+        self._set(slot, sighting)
+        return slot
+
+    def change(self, slot: int, sighting: Sighting) -> None:
+        """Puts a later revision in a sighting's place; its looks stay until others are set."""
+        former = self.at(slot)
+        if not sighting.open and former.open is False and sighting.end == former.end and sighting.types is former.types:
+            self.sightings[slot] = sighting
+        else:
+            self._set(slot, sighting, former)
+
+    def _set(self, slot: int, sighting: Sighting, former: Sighting | None = None) -> None:
+        self.sightings[slot] = sighting
+        self.start[slot] = sighting.start
+        self.end[slot] = sighting.end
+        self.open[slot] = sighting.open
+        if former is None or former.clock != sighting.clock:
+            self.variance[slot] = self._topology.variance(sighting.camera) + sighting.clock.uncertainty**2
+        if sighting.types and (former is None or former.types != sighting.types):
+            known = [sighting.types.get(name, 0.0) for name in _TYPES]
+            missing = max(0.0, 1.0 - sum(known)) / len(_TYPES)  # what is not known of a type speaks for each alike
+            self.types[slot] = [value + missing for value in known]
+            self.typed[slot] = True
+
+    def set_looks(self, slot: int, looks: Looks) -> None:
+        """Says how a sighting looks, in place of all that was known before."""
+        self._clear_looks(slot)
+        for key, vectors in looks.items():
+            column = self._column(key, vectors.shape[1], len(vectors) - 1)
+            count = len(vectors)
+            column.views[slot, :count] = on_grid(vectors)
+            column.views[slot, count:] = column.views[slot, min(1, count - 1)] if count > 1 else 0.0
+            column.singles[slot] = count - 1
+            column.users += 1
+            self.seen_by[slot] |= column.bit
+
+    def looks(self, slot: int) -> dict[ModelKey, FloatArray]:
+        """How a sighting looks, as `set_looks` takes it."""
+        return {
+            column.key: column.views[slot, : 1 + column.singles[slot]].copy()
+            for column in self.columns.values()
+            if self.seen_by[slot] & column.bit
+        }
+
+    def free(self, slot: int) -> None:
+        """Gives a slot up."""
+        self._clear_looks(slot)
+        self._tracklets.release(self.at(slot).id)
+        self.sightings[slot] = None
+        self._free.append(slot)
+
+    def _clear_looks(self, slot: int) -> None:
+        bits = int(self.seen_by[slot])
+        if not bits:
+            return
+        for place, column in list(self.columns.items()):
+            if bits & column.bit:
+                column.users -= 1
+                if column.users == 0:
+                    del self.columns[place]
+        self.seen_by[slot] = 0
+
+    def _column(self, key: ModelKey, dimension: int, singles: int) -> LookColumn:
+        column = self.columns.get((key, dimension))
+        if column is None:
+            taken = {other.bit for other in self.columns.values()}
+            bit = next(1 << place for place in range(62) if 1 << place not in taken)
+            views = np.zeros((len(self.sightings), 1 + singles, dimension), np.float32)
+            column = LookColumn(key, bit, views, np.zeros(len(self.sightings), np.int8))
+            self.columns[key, dimension] = column
+        wider = 1 + singles - column.views.shape[1]
+        if wider > 0:
+            # One more copy of the first single view, or zeros where there is none.
+            first = column.views[:, min(1, column.views.shape[1] - 1), None] * (column.singles > 0)[:, None, None]
+            column.views = np.concatenate([column.views, np.repeat(first, wider, axis=1)], axis=1)
+        return column
+
+    def _grow(self) -> None:
+        old = len(self.sightings)
+        more = old // 2
+        self.sightings += [None] * more
+        for name in ("number", "camera", "start", "end", "open", "variance", "types", "typed", "seen_by"):
+            setattr(self, name, _longer(getattr(self, name), more))
+        for column in self.columns.values():
+            column.views = _longer(column.views, more)
+            column.singles = _longer(column.singles, more)
+        self._free = list(range(old + more - 1, old - 1, -1))
+
+
+def _longer(values: npt.NDArray[Any], more: int) -> npt.NDArray[Any]:
+    return np.concatenate([values, np.zeros((more, *values.shape[1:]), values.dtype)])
