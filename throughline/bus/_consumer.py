@@ -63,6 +63,7 @@ class KafkaConsumer:
         self._make, self._topics, self._group, self._partitions = make, tuple(topics), group, partitions
         self._lock, self._timeout, self._where, self._metrics = lock, timeout, where, metrics
         self._consumer: AIOKafkaConsumer | None = None
+        self._joined: AIOKafkaConsumer | None = None  # already while it starts
         self._next: dict[TopicPartition, int] = {}
         self._sought: set[TopicPartition] = set()
         self._rebalancing = Rebalancing(listener, self._present_membership)
@@ -81,9 +82,9 @@ class KafkaConsumer:
     def _present_membership(self) -> Membership | None:
         if self._group is None:
             return None
-        if self._partitions is not None or self._consumer is None:
+        if self._partitions is not None or self._joined is None:
             return Membership(self._group)
-        coordinator = self._consumer._coordinator  # noqa: SLF001 - the generation is nowhere public
+        coordinator = self._joined._coordinator  # noqa: SLF001 - the generation is nowhere public
         return Membership(self._group, coordinator.member_id, coordinator.generation)
 
     async def start(self) -> None:
@@ -93,13 +94,13 @@ class KafkaConsumer:
             BusError: that did not succeed in time.
         """
         try:
-            await self._open()
+            self._consumer = await self._open()
         except (KafkaError, TimeoutError) as error:
             raise self._failure("could not be read", error) from error
 
-    async def _open(self) -> None:
+    async def _open(self) -> AIOKafkaConsumer:
         in_group = self._group is not None and self._partitions is None
-        consumer = self._consumer = self._make(*(() if in_group or self._partitions else self._topics))
+        consumer = self._joined = self._make(*(() if in_group or self._partitions else self._topics))
         if in_group:
             consumer.subscribe(self._topics, listener=self._rebalancing)
         try:
@@ -111,9 +112,9 @@ class KafkaConsumer:
                     self._rebalancing.come(consumer.assignment())
                 await self._find_positions(consumer)
         except BaseException:
-            self._consumer = None
             await close(consumer)
             raise
+        return consumer
 
     async def _find_positions(self, consumer: AIOKafkaConsumer) -> None:
         while True:
@@ -181,11 +182,11 @@ class KafkaConsumer:
         while not self._stopped.is_set():
             await asyncio.sleep(_PAUSE_SECONDS)
             try:
-                await self._open()
+                self._consumer = await self._open()
             except (KafkaError, TimeoutError) as again:
                 log.warning("reading from Kafka still fails", topics=self._topics, group=self._group, error=explain(again))
             else:
-                if self._stopped.is_set() and self._consumer is not None:  # meanwhile
+                if self._stopped.is_set():  # meanwhile
                     await close(self._consumer)
                 return
 

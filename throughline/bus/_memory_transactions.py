@@ -60,7 +60,7 @@ class MemoryTransactions:
         if self._stopped:
             raise BusError(f"the transactions under {self._id} have been stopped")
         if self._fenced is not None:
-            raise self._fenced
+            raise FencedError(*self._fenced.args)
         if self.bus.owner(self._id) is not self:
             self._fence(FencedError(f"another has taken over the transactions under {self._id}"))
 

@@ -92,10 +92,15 @@ class KafkaTransactions:
             raise failure from error
 
     @property
+    def is_open(self) -> bool:
+        """Whether it has a connection."""
+        return self._producer is not None
+
+    @property
     def producer(self) -> Producer:
         """The client. Raises what these transactions have ended by."""
         if self._ended is not None:
-            raise self._ended
+            raise type(self._ended)(*self._ended.args)
         if self._producer is None:
             raise BusError(f"the transactions under {self._id} have been stopped")
         return self._producer
@@ -138,7 +143,12 @@ class KafkaTransactions:
         except asyncio.CancelledError as cancelled:
             if isinstance(cancelled.__cause__, KafkaException):
                 await self._not_committed(cancelled.__cause__)
+            else:
+                self._count(transaction)
             raise
+        self._count(transaction)
+
+    def _count(self, transaction: _Transaction) -> None:
         self._metrics.transactions.labels("committed").inc()
         for topic, count in transaction.sent.items():
             self._metrics.records_published.labels(topic).inc(count)

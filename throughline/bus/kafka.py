@@ -135,7 +135,7 @@ class KafkaBus:
         except BaseException:
             await opened.stop()
             raise
-        self._transactions.append(opened)
+        self._transactions = [*(each for each in self._transactions if each.is_open), opened]
         return opened
 
     async def consumer(

@@ -118,7 +118,9 @@ async def test_members_hand_over_what_is_finished_and_nothing_is_read_twice(brok
         await until(lambda: len(first.seen) + len(second.seen) >= 120)
     numbers = [int(record.value or b"") for record in (*first.seen, *second.seen)]
     assert sorted(numbers) == list(range(120))
-    assert [what for what, _ in first.told] == ["assigned", "revoked", "assigned", "revoked", "assigned"]
+    rounds = len(first.told) // 2
+    assert rounds >= 2
+    assert [what for what, _ in first.told] == [*["assigned", "revoked"] * rounds, "assigned"]
 
 
 async def test_nobody_gets_a_partition_before_the_former_holder_has_let_go(broker: Broker, bus: Bus) -> None:

@@ -95,6 +95,7 @@ def test_secrets_stay_out_of_texts_of_the_settings() -> None:
         ),
         ("site: a\ncameras:\n  - {id: c1, url: 'http://x'}\n", 3, "'http' is not a source"),
         ("site: a\nkafka: {bootstrap_servers: nowhere}\ncameras: [{id: c1}]\n", 2, "is not host:port"),
+        ("site: a\nkafka: {min_insync_replicas: 2}\ncameras: [{id: c1}]\n", 2, "cannot be more than replication (1)"),
         ("site: a\nmatching: {confirm_after: soon}\ncameras: [{id: c1}]\n", 2, "is not a duration"),
         (
             "site: a\ncameras:\n  - id: c1\n    url: rtsp://${CAM_PASSWORD}@x\n",
