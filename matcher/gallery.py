@@ -147,8 +147,9 @@ class Gallery:
         found: list[int] = []
         for link in self._topology.incoming(sighting.camera):
             camera = self._cameras[link.from_]
-            found += camera.ends.between(*_from_to(sighting.start, -link.maximum - slack, -link.minimum + slack))
-            found += camera.open
+            first, last = _from_to(sighting.start, -link.maximum - slack, -link.minimum + slack)
+            found += camera.ends.between(first, last)
+            found += [other for other in camera.open if self._table.at(other).end <= last]
         own = self._own(sighting.camera)
         return found + self._cameras[sighting.camera].ends.between(*_from_to(sighting.start, -own.maximum, 0.0))
 

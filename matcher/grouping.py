@@ -313,7 +313,8 @@ class Grouping:
         found: dict[int, None] = {}
         for vehicle in (*changes.lost, *changes.grown):
             taken_in = changes.grown.get(vehicle, ())
-            for slot in (*vehicle.members, *self.claimants(vehicle)):
+            wanting = (slot for slot in self.claimants(vehicle) if self._claims[slot][vehicle] > 0.0)
+            for slot in (*vehicle.members, *wanting):
                 if slot not in taken_in:
                     found[slot] = None
         return self._in_order(found)

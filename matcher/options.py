@@ -87,15 +87,12 @@ class Options:
                 seconds += [slot] * len(near)
                 rows += [row] * len(near)
         first, second = np.array(firsts, np.int64), np.array(seconds, np.int64)
-        passed = relate(self._table, self._scorer.topology, first, second).rejected == PASSED
         place = self._vehicles.places(self._table.number[first])
-        passed &= place >= 0
         out = (self._table.camera[first] == self._table.camera[second]) & self._decisions.which_movable(first)
         if keep_own:
             out &= place != self._vehicles.places(self._table.number[second])
-        passed &= ~out
         vehicles = len(self._vehicles.compared)
-        found = np.unique(np.array(rows, np.int64)[passed] * vehicles + place[passed])
+        found = np.unique((np.array(rows, np.int64) * vehicles + place)[~out])
         return found // vehicles, found % vehicles
 
     def _others(self, place: IntArray, units: IntArray, keep_own: bool) -> IntArray:

@@ -17,6 +17,9 @@ from throughline.messages import RunnerUp
 
 __all__ = ["Posterior", "Posteriors"]
 
+_CONTESTED = 5.0
+"""Competition is looked at for vehicles whose log-odds are at most this far below the best one's."""
+
 
 @dataclass(frozen=True, slots=True)
 class Posterior:
@@ -92,9 +95,11 @@ class Posteriors:
                 found.pop(present, None)  # it is the first: later members of its vehicle are no alternatives
             firsts.append(len(rows))
             rows.append({(place, vehicle): score for vehicle, score in found.items()})
-            for rival in self._rivals(slot, found):
+            likely = max(found.values(), default=0.0) - _CONTESTED
+            contested = {vehicle for vehicle, score in found.items() if score > likely}
+            for rival in self._rivals(slot, [vehicle for vehicle in found if vehicle in contested]):
                 claims = self._grouping.claims(rival)
-                rows.append({(place, vehicle): score for vehicle, score in claims.items() if vehicle in found})
+                rows.append({(place, vehicle): score for vehicle, score in claims.items() if vehicle in contested})
         shares = marginals(rows)
         return [{vehicle: share for (_, vehicle), share in shares[first].items()} for first in firsts]
 

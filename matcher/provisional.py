@@ -11,7 +11,6 @@ import numpy as np
 from matcher.assignment import assign, marginals
 from matcher.events import EventWriter, digest
 from matcher.gallery import Gallery
-from matcher.gates import PASSED, relate
 from matcher.options import sets
 from matcher.posterior import Posterior
 from matcher.resolver import Resolver
@@ -198,8 +197,6 @@ class Provisional:
         table, vehicles = self._table, self._resolver.vehicles
         near = np.array(self.gallery.before(slot), np.int64)
         near = near[table.start[near] < table.start[slot]]  # later ones say so themselves
-        relations = relate(table, self._scorer.topology, near, np.full(len(near), slot, np.int64))
-        near = near[relations.rejected == PASSED]
         places = vehicles.places(table.number[near])
         undecided: dict[_Group, list[int]] = {}
         for other in near[places < 0].tolist():

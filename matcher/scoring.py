@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,44 +53,44 @@ class Scores:
         log_odds: (G,).
     """
 
-    def __init__(self, log_odds: Ratios, batch: PairBatch, place: IntArray, terms: tuple[Term, ...]) -> None:
+    def __init__(self, log_odds: Ratios, batch: PairBatch, place: IntArray, weighed: Sequence[tuple[Term, Ratios]]) -> None:
         self.log_odds = log_odds
-        self._batch, self._place, self._terms = batch, place, terms
+        self._batch, self._place, self._weighed = batch, place, weighed
 
     def explain(self, comparison: int, slot: int) -> Join:
         """Why a comparison that passed came out as it did, seen from the sighting in ``slot``, one of its right side."""
-        batch = self._batch.only(int(self._place[comparison]))
-        evidence = []
-        for term in self._terms:
-            ratio = float(term.weigh(batch)[0])
-            if not math.isnan(ratio):
-                evidence.append(Evidence(term.name, ratio, term.measured(batch), term.unit))
-        pair = _explaining(batch, slot)
+        batch, place = self._batch, int(self._place[comparison])
+        evidence = tuple(
+            Evidence(term.name, float(ratios[place]), term.measured(batch, place), term.unit)
+            for term, ratios in self._weighed
+            if not math.isnan(ratios[place])
+        )
+        pair = self._explaining(place, slot)
         relations, table = batch.relations, batch.table
         earlier, later = int(relations.earlier[pair]), int(relations.later[pair])
-        right = int(batch.right[pair])
         return Join(
             sum(part.llr for part in evidence),
-            tuple(evidence),
-            table.at(earlier if later == right else later),
+            evidence,
+            table.at(earlier if later == batch.right[pair] else later),
             batch.topology.links[int(relations.link[pair])],
             float(relations.travel[pair]),
             relations.gates(pair, batch.topology),
         )
 
-
-def _explaining(batch: PairBatch, slot: int) -> int:
-    relations, table = batch.relations, batch.table
-    linked = np.flatnonzero(batch.linked).tolist()
-    before = [pair for pair in linked if relations.later[pair] == slot]
-    return min(
-        before or linked,
-        key=lambda pair: (
-            abs(relations.travel[pair]),
-            table.at(int(relations.earlier[pair])).order,
-            table.at(int(relations.later[pair])).order,
-        ),
-    )
+    def _explaining(self, place: int, slot: int) -> int:
+        """The linked pair that is closest in time, with the sighting in ``slot`` as the later one where there is any."""
+        batch, table = self._batch, self._batch.table
+        relations = batch.relations
+        pairs = batch.pairs(place)
+        linked = pairs[batch.linked[pairs]].tolist()
+        return min(
+            [pair for pair in linked if relations.later[pair] == slot] or linked,
+            key=lambda pair: (
+                abs(relations.travel[pair]),
+                table.at(int(relations.earlier[pair])).order,
+                table.at(int(relations.later[pair])).order,
+            ),
+        )
 
 
 class Scorer:
@@ -150,23 +151,24 @@ class Scorer:
         impossible = relations.impossible
         if self._different:
             impossible = impossible | self._said_different(left, right)
-        refused = np.bincount(group[impossible], minlength=len(lefts)) > 0
-        linked = np.bincount(group[relations.link >= 0], minlength=len(lefts)) > 0
-        passed = linked & ~refused
+        passed = np.bincount(group[relations.link >= 0], minlength=len(lefts)) > 0
+        passed &= np.bincount(group[impossible], minlength=len(lefts)) == 0
         place = np.cumsum(passed) - 1
-        which = passed[group]
-        sides = lefts[passed], rights[passed]
-        batch = PairBatch(
-            self.table, self.topology, *sides, place[group[which]], left[which], right[which], relations.only(which)
-        )
-        log_odds = np.full(len(lefts), -np.inf)
+        if not passed.all():
+            which = passed[group]
+            group, left, right = place[group[which]], left[which], right[which]
+            relations, lefts, rights = relations.only(which), lefts[passed], rights[passed]
+        batch = PairBatch(self.table, self.topology, lefts, rights, group, left, right, relations)
+        log_odds = np.full(len(passed), -np.inf)
+        weighed: list[tuple[Term, Ratios]] = []
         if len(batch):
             total = np.zeros(len(batch))
             for term in self._terms:
                 ratios = term.weigh(batch)
                 total = total + np.where(np.isnan(ratios), 0.0, ratios)
+                weighed.append((term, ratios))
             log_odds[passed] = total
-        return Scores(log_odds, batch, place, self._terms)
+        return Scores(log_odds, batch, place, weighed)
 
     def _said_different(self, left: IntArray, right: IntArray) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
         names = zip((self.table.at(slot).id for slot in left), (self.table.at(slot).id for slot in right), strict=True)

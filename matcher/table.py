@@ -3,7 +3,8 @@
 Every sighting has a *slot*, a row number that holds as long as it is in memory; slots are used again. Vectors are rounded to
 a grid of 2^-11. Products of two such numbers are multiples of 2^-22, and sums of them over unit vectors stay below 4, so
 float32 holds every intermediate result exactly: a cosine is the same to the last bit in whatever order, shape or batch a BLAS
-computes it. The rounding moves a cosine by 2e-4, a thousandth of what noise does.
+computes it. The rounding moves a cosine by 2e-4, a thousandth of what noise does. Types stand on a grid of 2^-20, for the same
+reason.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ __all__ = ["LookColumn", "SightingTable", "on_grid"]
 
 _GRID = np.float32(2048.0)
 _TYPES = tuple(name for name in VEHICLE_TYPES if name != "vehicle")
+_TYPE_GRID = 2.0**20
 _FIRST_CAPACITY = 256
 
 
@@ -145,7 +147,7 @@ class SightingTable:
         if sighting.types and (former is None or former.types != sighting.types):
             known = [sighting.types.get(name, 0.0) for name in _TYPES]
             missing = max(0.0, 1.0 - sum(known)) / len(_TYPES)  # what is not known of a type speaks for each alike
-            self.types[slot] = [value + missing for value in known]
+            self.types[slot] = [round((value + missing) * _TYPE_GRID) / _TYPE_GRID for value in known]
             self.typed[slot] = True
 
     def set_looks(self, slot: int, looks: Looks) -> None:

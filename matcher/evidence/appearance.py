@@ -21,6 +21,8 @@ __all__ = ["AppearanceTerm", "Similarities"]
 _Basis: TypeAlias = tuple[tuple[ModelKey, ...], bool]
 _EXEMPLAR_SHARE = 0.5
 """Weight of the best pair of single views beside that of the means."""
+_PRODUCTS_AT_ONCE = 2**18
+"""Multiplications that OpenBLAS still does in the calling thread: waking others takes longer than such a product."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +64,9 @@ class AppearanceTerm:
         Pairs with the same ``right`` are computed together where they follow each other.
         """
         both = table.seen_by[left] & table.seen_by[right]
+        if (both == both[0]).all():
+            return self._alike(table, left, right, int(both[0]))
         kinds = np.unique(both)
-        if len(kinds) == 1:
-            return self._alike(table, left, right, int(kinds[0]))
         values, basis = np.full(len(left), np.nan), np.full(len(left), -1, np.int64)
         bases: list[_Basis] = []
         for kind in kinds.tolist():
@@ -110,28 +112,25 @@ class AppearanceTerm:
 
     def weigh(self, batch: PairBatch) -> Ratios:
         """NaN where no network saw both sides."""
-        similarities = self.similarities(batch.table, batch.left, batch.right)
-        lefts, rights = batch.sizes(batch.lefts), batch.sizes(batch.rights)
-        total, known = np.zeros(len(batch)), np.zeros(len(batch))
-        for place, basis in enumerate(similarities.bases):
-            which = similarities.basis == place
-            count = batch.count(which)
-            some = np.flatnonzero(count)
-            if not len(some):
-                continue
-            here = count[some].astype(np.int64)
-            mean = batch.sum(similarities.values, which)[some] / here
-            left = np.minimum(lefts[some], here)
-            right = np.maximum(1, np.minimum(rights[some], here // left))
-            total[some] += here * self.calibration(basis).ratios(mean, left, right)
-            known[some] += here
-        return np.asarray(np.divide(total, known, out=np.full(len(batch), np.nan), where=known > 0))
+        found = self.similarities(batch.table, batch.left, batch.right)
+        left, right = (batch.lefts >= 0).sum(axis=1), (batch.rights >= 0).sum(axis=1)
+        total, raw, known = np.zeros(len(batch)), np.zeros(len(batch)), np.zeros(len(batch))
+        for place, basis in enumerate(found.bases):
+            which = found.basis == place
+            if which.any():
+                count = batch.sum(which.astype(np.float64))
+                mean = batch.sum(np.where(which, found.values, 0.0)) / np.maximum(count, 1.0)
+                views = np.minimum(left, np.maximum(count, 1.0))
+                others = np.maximum(1.0, np.minimum(right, count // views))
+                ratios = self.calibration(basis).ratios(mean, views, others)
+                total, raw, known = total + count * ratios, raw + count * mean, known + count
+        known = np.where(known > 0.0, known, np.nan)
+        batch.memo[self.name] = raw / known
+        return np.asarray(total / known)
 
-    def measured(self, batch: PairBatch) -> float | None:
+    def measured(self, batch: PairBatch, comparison: int) -> float:
         """Mean similarity over all pairs that a network saw."""
-        values = self.similarities(batch.table, batch.left, batch.right).values
-        values = values[~np.isnan(values)]
-        return float(values.mean()) if len(values) else None
+        return float(batch.memo[self.name][comparison])
 
     def known_different(self, similarities: Similarities) -> None:
         """Learns from pairs of vehicles that cannot be one."""
@@ -156,9 +155,8 @@ def _cosines(column: LookColumn, left: IntArray, right: IntArray) -> tuple[Ratio
     mean, best = np.zeros(len(left)), np.zeros(len(left))
     borders = [0, *(np.flatnonzero(right[1:] != right[:-1]) + 1).tolist(), len(right)]
     several = rows > 1
-    for low, high in pairwise(borders):
-        if low == high:
-            continue
+    at_once = max(1, _PRODUCTS_AT_ONCE // (rows * rows * dimension))
+    for low, high in ((at, min(at + at_once, end)) for start, end in pairwise(borders) for at in range(start, end, at_once)):
         products = views[left[low:high]].reshape(-1, dimension) @ views[right[low]].T
         products = products.reshape(high - low, rows, rows)
         mean[low:high] = products[:, 0, 0]

@@ -115,10 +115,10 @@ class Calibration:
 
     def ratio(self, similarity: float, left: int = 1, right: int = 1) -> float:
         """Log-likelihood ratio of the mean similarity over all pairs of ``left`` and ``right`` views."""
-        return float(self.ratios(np.array([similarity]), np.array([left]), np.array([right]))[0])
+        return float(self.ratios(np.array([similarity]), np.array([float(left)]), np.array([float(right)]))[0])
 
     def ratios(
-        self, similarities: npt.NDArray[np.float64], left: npt.NDArray[np.int64], right: npt.NDArray[np.int64]
+        self, similarities: npt.NDArray[np.float64], left: npt.NDArray[np.float64], right: npt.NDArray[np.float64]
     ) -> npt.NDArray[np.float64]:
         """`ratio` of many, all of one shape."""
         share = self.identity_share

@@ -74,5 +74,5 @@ class PriorTerm:
         rate = (self._counts[to] + _VEHICLES) / (seconds + _SECONDS)
         return batch.mean(self._links[relations.link] + np.log((1.0 - new) / (new * rate)), batch.linked)
 
-    def measured(self, batch: PairBatch) -> None:
+    def measured(self, batch: PairBatch, comparison: int) -> None:
         """Nothing is measured."""

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -62,38 +62,27 @@ class PairBatch:
         """(P,) pairs between which a road leads straight; each comparison has one at least."""
         return self.relations.link >= 0
 
-    def sizes(self, sets: IntArray) -> IntArray:
-        """(G,) how many sightings there are in each row of `lefts` or `rights`."""
-        return np.asarray((sets >= 0).sum(axis=1))
+    @cached_property
+    def memo(self) -> dict[str, Any]:
+        """What a term has found while weighing and is asked for again, by its name."""
+        return {}
 
-    def sum(self, values: Ratios, where: npt.NDArray[np.bool_] | None = None) -> Ratios:
-        """(G,) sum over each comparison's pairs, or over those of them that ``where`` (P,) names."""
-        group = self.group if where is None else self.group[where]
-        values = values if where is None else values[where]
-        return np.asarray(np.bincount(group, values, len(self)), np.float64)
+    def pairs(self, comparison: int) -> IntArray:
+        """Places of one comparison's pairs."""
+        return np.flatnonzero(self.group == comparison)
 
-    def count(self, where: npt.NDArray[np.bool_]) -> Ratios:
-        """(G,) number of each comparison's pairs that ``where`` (P,) names."""
-        return np.bincount(self.group[where], minlength=len(self)).astype(np.float64)
+    def sum(self, values: Ratios) -> Ratios:
+        """(G,) sum over each comparison's pairs."""
+        return np.asarray(np.bincount(self.group, values, len(self)), np.float64)
 
     def mean(self, values: Ratios, where: npt.NDArray[np.bool_]) -> Ratios:
         """(G,) mean over the pairs that ``where`` (P,) names; NaN where there are none."""
-        count = self.count(where)
-        return np.asarray(np.divide(self.sum(values, where), count, out=np.full(len(self), np.nan), where=count > 0))
+        return self.sum(np.where(where, values, 0.0)) / _or_nan(self.sum(where.astype(np.float64)))
 
-    def only(self, comparison: int) -> PairBatch:
-        """One of the comparisons."""
-        which = self.group == comparison
-        return PairBatch(
-            self.table,
-            self.topology,
-            self.lefts[comparison : comparison + 1],
-            self.rights[comparison : comparison + 1],
-            np.zeros(np.count_nonzero(which), np.int64),
-            self.left[which],
-            self.right[which],
-            self.relations.only(which),
-        )
+
+def _or_nan(counts: Ratios) -> Ratios:
+    """Counts to divide by: zeros become NaN."""
+    return np.where(counts > 0.0, counts, np.nan)
 
 
 class Term(Protocol):
@@ -113,6 +102,6 @@ class Term(Protocol):
         """(G,) log-likelihood ratio of each comparison; NaN: no evidence of this kind."""
         ...
 
-    def measured(self, batch: PairBatch) -> float | None:
-        """The value behind the ratio, for a batch of one comparison, as events print it."""
+    def measured(self, batch: PairBatch, comparison: int) -> float | None:
+        """The value behind one comparison's ratio, as events print it, after the batch was weighed."""
         ...

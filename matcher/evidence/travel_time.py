@@ -134,15 +134,16 @@ class TravelTimeTerm:
         relations = batch.relations
         usable = batch.linked & ~batch.table.open[relations.earlier]
         link = relations.link
-        unknown = ~self._known[link] & usable
-        if unknown.any():
-            for number in np.unique(link[unknown]).tolist():
+        known = self._known[link]
+        if not known.all():
+            for number in np.unique(link[~known & usable]).tolist():
                 self._ratios[number] = self.density(number).log_ratios()
                 self._known[number] = True
         seconds = (relations.travel - self._topology.minimum[link]) * self._cells_a_second[link]
-        cells = np.clip(seconds, 0, _CELLS - 1).astype(np.int64)
+        cells = np.minimum(np.maximum(seconds, 0.0), _CELLS - 1.0).astype(np.int64)
         return batch.mean(self._ratios[link, cells].astype(np.float64), usable)
 
-    def measured(self, batch: PairBatch) -> float:
+    def measured(self, batch: PairBatch, comparison: int) -> float:
         """The travel time by the link that is closest in time."""
-        return float(min(batch.relations.travel[batch.linked].tolist(), key=abs))
+        pairs = batch.pairs(comparison)
+        return float(min(batch.relations.travel[pairs[batch.linked[pairs]]].tolist(), key=abs))

@@ -40,25 +40,21 @@ class VehicleTypeTerm:
     def weigh(self, batch: PairBatch) -> Ratios:
         """NaN where a side says nothing of its type."""
         left, right = _means(batch, batch.lefts), _means(batch, batch.rights)
-        both = one_side = other_side = np.zeros(len(batch))
-        for place, share in enumerate(self._seen):
-            both = both + share * left[place] * right[place]
-            one_side = one_side + share * left[place]
-            other_side = other_side + share * right[place]
-        ratio = both * self._seen.sum() / (one_side * other_side)
+        weighted = left * self._seen
+        both = (weighted * right).sum(axis=1)
+        ratio = both * self._seen.sum() / (weighted.sum(axis=1) * (right * self._seen).sum(axis=1))
+        batch.memo[self.name] = left, right
         return np.asarray(np.log((1.0 - _TRUST) * ratio + _TRUST))
 
-    def measured(self, batch: PairBatch) -> float:
+    def measured(self, batch: PairBatch, comparison: int) -> float:
         """Dot product of the two mean type vectors."""
-        return float(sum(_means(batch, batch.lefts)[:, 0] * _means(batch, batch.rights)[:, 0]))
+        left, right = batch.memo[self.name]
+        return float(sum(left[comparison] * right[comparison]))
 
 
 def _means(batch: PairBatch, sets: IntArray) -> npt.NDArray[np.float64]:
-    """(types, G) mean over the sightings of known type; NaN where there are none."""
-    total = np.zeros((len(_TYPES), len(sets)))
-    count = np.zeros(len(sets))
-    for column in sets.T:
-        known = (column >= 0) & batch.table.typed[column]
-        total += np.where(known, batch.table.types[column].T, 0.0)
-        count += known
-    return np.asarray(total / np.where(count > 0.0, count, np.nan))
+    """(G, types) mean over the sightings of known type; NaN where there are none. The sums are exact: types are on a grid."""
+    known = (sets >= 0) & batch.table.typed[sets]
+    total = np.where(known[:, :, None], batch.table.types[sets], 0.0).sum(axis=1)
+    count = known.sum(axis=1)
+    return np.asarray(total / np.where(count > 0, count, np.nan)[:, None])
