@@ -56,6 +56,7 @@ class Matcher:
         self._provisional = Provisional(self.scorer, self._resolver, self._writer, matching.decision_window)
         self._watchlist = WatchList(self._topology, self.scorer.appearance, self.scorer.camera_bias)
         self._known = _Known()
+        self._reviewed: Instant = 0
 
     @property
     def cameras(self) -> tuple[str, ...]:
@@ -131,9 +132,18 @@ class Matcher:
             self.statistics.skipped["unknown_camera"] += 1
             return []
         watermark = self._watermark.advance(record)
+        events = self._review()
         if watermark is None and not self._watermark.all_ended:
+            return events
+        return events + self._resolve(None if self._watermark.all_ended else watermark)
+
+    def _review(self) -> list[MatchEvent]:
+        """Provisional decisions are looked at again whenever the foremost camera has come a decision window further."""
+        foremost = self._watermark.foremost or 0
+        if foremost < after(self._reviewed, self._site.matching.decision_window):
             return []
-        return self._resolve(None if self._watermark.all_ended else watermark)
+        self._reviewed = foremost
+        return self._provisional.review()
 
     def _resolve(self, until: Instant | None) -> list[MatchEvent]:
         events: list[MatchEvent] = []

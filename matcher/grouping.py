@@ -66,6 +66,7 @@ class Grouping:
         self._table, self._gallery, self._vehicles = table, gallery, vehicles
         self._options, self._decisions = options, decisions
         self._claims: dict[int, OptionsOf] = {}
+        self._parted: dict[tuple[int, int], None] = {}
         self._claimants: dict[Vehicle, dict[int, None]] = {}
 
     def improve(self, changed: Iterable[int]) -> list[int]:
@@ -75,6 +76,9 @@ class Grouping:
             The sightings whose vehicle could have changed, by start.
         """
         fresh = self._in_order(changed)
+        self._parted.clear()
+        if not fresh:
+            return []
         fresh = self._in_order([*fresh, *self._part(fresh)])
         touched = dict.fromkeys(fresh)
         for _ in range(_ROUNDS):
@@ -118,21 +122,22 @@ class Grouping:
             for vehicle in claims:
                 self._claimants.setdefault(vehicle, {})[slot] = None
 
-    def _part(self, slots: Sequence[int]) -> list[int]:
-        """Takes parts of a broken track apart, so that they are judged anew after all else."""
-        parted = []
-        for slot in slots:
-            vehicle = self._vehicles.of(slot)
-            if vehicle is not None and len(vehicle) > 1:
-                for part in self._unit(slot, vehicle)[1:]:
-                    if part not in self._decisions:
-                        self._vehicles.move(part, None)
-                        parted.append(part)
+    def _part(self, fresh: Sequence[int]) -> list[int]:
+        """Takes parts of broken tracks apart where fresh sightings may want one of them; all are judged anew after all else."""
+        parted: list[int] = []
+        for vehicle in sorted(self._options.broken_within_reach(fresh), key=lambda vehicle: vehicle.number):
+            for first in tuple(vehicle.members):
+                unit = self._unit(first, vehicle)
+                for part in unit[1:]:
+                    self._vehicles.move(part, None)
+                    parted += [unit[0], part]
+                    if part in self._decisions:
+                        self._parted[unit[0], part] = None
         return parted
 
     def _unit(self, slot: int, vehicle: Vehicle) -> Unit:
         """Sightings of one vehicle by one camera, as far as they may be changed: they move together."""
-        if len(vehicle) == 1:
+        if len(vehicle) == 1 or not self._vehicles.broken[vehicle.place]:
             return (slot,)
         camera = self._table.at(slot).camera
         return tuple(member for member in vehicle if self._table.at(member).camera == camera and self._decisions.movable(member))
@@ -211,8 +216,18 @@ class Grouping:
         for pair in allowed:
             known = pairs[pair]
             score = found[pair] if known is None else known
-            result[pair] = score - (_INERTIA if all(map(self._is_published, pair)) else 0.0)
+            result[pair] = score + self._inertia(*pair)
         return result
+
+    def _inertia(self, one: Vehicle, other: Vehicle) -> float:
+        """What is published is changed only for something better: it is harder to join, and joined again more easily."""
+        if not (self._is_published(one) and self._is_published(other)):
+            return 0.0
+        return (
+            _INERTIA
+            if any({a, b} <= {*one, *other} and (a in one.members) != (b in one.members) for a, b in self._parted)
+            else -_INERTIA
+        )
 
     def _may_merge(self, one: Vehicle, other: Vehicle, broken: bool) -> bool:
         if not broken and not self._cameras(one).isdisjoint(self._cameras(other)):

@@ -110,6 +110,12 @@ class Options:
             out |= compared == column[:, None]
         return np.where(out, -1, compared)
 
+    def broken_within_reach(self, slots: Sequence[int]) -> list[Vehicle]:
+        """Vehicles with several sightings by one camera, that these sightings are in or could join."""
+        near = dict.fromkeys(other for slot in slots for other in (slot, *self._gallery.near(slot)))
+        places = np.unique(self._vehicles.places(self._table.number[np.array(list(near), np.int64)]))
+        return [self._vehicles.at(place) for place in places[places >= 0].tolist() if self._vehicles.broken[place]]
+
     def cameras_within_reach(self, slot: int) -> list[str]:
         """Camera of each sighting that could come straight before or behind the one in ``slot``."""
         near = np.array(self._gallery.near(slot), np.int64)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import heapq
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -27,6 +29,12 @@ _Group: TypeAlias = Vehicle | str
 """A decided vehicle, or the tracklet that stands for others not decided yet."""
 
 
+_SAME_LOOK = 0.95
+"""Cosine of two looks at one vehicle from which on the second is no news."""
+_AT_ONCE = 64
+"""Tracklets that are weighed in one go."""
+
+
 @dataclass(slots=True)
 class _Guess:
     joined: str | None
@@ -49,7 +57,7 @@ class _Row:
     groups: list[_Group]
     log_odds: list[float]
     latest: list[int]
-    scores: Scores | None
+    scores: Scores
     places: list[int]
 
 
@@ -57,8 +65,9 @@ class Provisional:
     """Decides about tracklets as they arrive, jointly for those of a camera that started within the decision window.
 
     It sees everything that has arrived, decided or not, and changes nothing of what is decided. What it says may depend
-    on the order of arrival, unlike final decisions. Only the tracklet that arrives is weighed; those beside it are taken by
-    what was positive when they were weighed last.
+    on the order of arrival, unlike final decisions. The first look is judged as it comes, and the last one if the vehicle
+    looks different by then; better looks in between wait for the next `review`. Only these are weighed; those beside them
+    are taken by what was positive when they were weighed last.
 
     Args:
         scorer: Gates and evidence.
@@ -74,6 +83,7 @@ class Provisional:
         self._latest = np.full(256, -1, np.int64)
         self._guesses: dict[str, _Guess] = {}
         self._judged: dict[str, Instant] = {}
+        self._waiting: dict[str, None] = {}
         self._wanted: dict[str, dict[_Group, float]] = {}
         self._ended: list[tuple[Instant, str]] = []
 
@@ -85,6 +95,7 @@ class Provisional:
             self.gallery.remove(tracklet)
         self._guesses.pop(tracklet, None)
         self._judged.pop(tracklet, None)
+        self._waiting.pop(tracklet, None)
         self._wanted.pop(tracklet, None)
 
     def forget_before(self, at: Instant) -> None:
@@ -109,14 +120,26 @@ class Provisional:
             self._show(slot)
         if not sighting.open:
             heapq.heappush(self._ended, (sighting.end, sighting.id))
-        known = bool(former and former.models)
-        says_more = self._says_more(sighting, bool(looks))
-        if looks and (says_more or not known):
-            self._table.set_looks(slot, self._scorer.camera_bias.removed(sighting.camera, looks))
-        if not says_more or not self._can_be_judged(sighting) or self._resolver.is_published(sighting.id):
+        judged = self._judged.get(sighting.id)
+        first = judged is None or not (former and former.models)
+        if looks and (first or not sighting.open or _has_grown(sighting, judged)):
+            freed = self._scorer.camera_bias.removed(sighting.camera, looks)
+            anew = self._table.likeness(slot, freed) < _SAME_LOOK
+            self._table.set_looks(slot, freed)
+        else:
+            anew = not sighting.open and not sighting.models
+        if not (first or anew) or not self._can_be_judged(sighting) or self._resolver.is_published(sighting.id):
             return []
-        self._judged[sighting.id] = sighting.end
-        return self._judge(slot, sighting)
+        if judged is None or not sighting.open:
+            return self._judge([slot])
+        self._waiting[sighting.id] = None
+        return []
+
+    def review(self) -> list[MatchEvent]:
+        """Judges again, all at once, those that were seen better since they were judged."""
+        slots = [slot for tracklet in self._waiting if (slot := self.gallery.slot(tracklet)) is not None]
+        self._waiting.clear()
+        return self._judge([slot for slot in slots if not self._resolver.is_published(self._table.at(slot).id)])
 
     def _show(self, slot: int) -> None:
         number = int(self._table.number[slot])
@@ -125,28 +148,34 @@ class Provisional:
             self._latest = np.concatenate([self._latest, np.full(more, -1, np.int64)])
         self._latest[number] = slot
 
-    def _says_more(self, sighting: Sighting, looks_anew: bool) -> bool:
-        """Whether a revision is worth a decision: the first look, the end, or a new look after twice the time in view."""
-        judged = self._judged.get(sighting.id)
-        grown = judged is None or sighting.end - sighting.start >= 2 * (judged - sighting.start)
-        return not sighting.open or (grown and (looks_anew or judged is None))
-
     def _can_be_judged(self, sighting: Sighting) -> bool:
         """Whether it has come so far that there is evidence: a look at it, where looks count, or all there will be."""
         return bool(sighting.models) or not sighting.open or not self._scorer.looks_count
 
-    def _judge(self, slot: int, sighting: Sighting) -> list[MatchEvent]:
-        block = self._block(sighting)
-        row = self._row(slot, block)
-        self._wanted[sighting.id] = {group: score for group, score in zip(row.groups, row.log_odds, strict=True) if score > 0.0}
-        members = [self._table.at(member) for member in block]
-        wanted = [self._still(member.id) for member in members]
-        chosen = assign(wanted)
+    def _judge(self, slots: Sequence[int]) -> list[MatchEvent]:
         events = []
-        for place, member in enumerate(members):
-            if self._guessed(member.id) != chosen[place]:
-                own = row if block[place] == slot else self._row(block[place], block)
-                event = self._say(block[place], chosen[place], own, wanted[:place] + wanted[place + 1 :])
+        for start in range(0, len(slots), _AT_ONCE):
+            rows = self._rows(slots[start : start + _AT_ONCE])
+            for slot, row in rows.items():
+                sighting = self._table.at(slot)
+                self._waiting.pop(sighting.id, None)
+                self._judged[sighting.id] = sighting.end
+                positive = zip(row.groups, row.log_odds, strict=True)
+                self._wanted[sighting.id] = {group: score for group, score in positive if score > 0.0}
+            for slot in rows:
+                events += self._choose(self._block(self._table.at(slot)), rows)
+        return events
+
+    def _choose(self, block: list[int], rows: dict[int, _Row]) -> list[MatchEvent]:
+        """Decides jointly about the tracklets of a block."""
+        wanted = [self._still(self._table.at(slot).id) for slot in block]
+        events = []
+        chosen: list[_Group | None] = assign(wanted)
+        for place, group in enumerate(chosen):
+            slot = block[place]
+            if self._guessed(self._table.at(slot).id) != group:
+                row = rows.get(slot) or self._rows([slot])[slot]
+                event = self._say(slot, group, row, wanted[:place] + wanted[place + 1 :])
                 if event is not None:
                     events.append(event)
         return events
@@ -183,45 +212,51 @@ class Provisional:
         guess = self._guesses.get(tracklet)
         return None if guess is None or guess.joined is None else self._group_of(guess.joined)
 
-    def _row(self, slot: int, block: list[int]) -> _Row:
-        groups, lefts = self._options(slot, block)
-        if not groups:
-            return _Row([], [], [], None, [])
-        scores = self._scorer.score(lefts, np.full((len(lefts), 1), slot, np.int64))
-        passed = np.flatnonzero(scores.log_odds > -np.inf).tolist()
-        log_odds, latest = scores.log_odds[passed].tolist(), lefts[passed].max(axis=1).tolist()
-        return _Row([groups[place] for place in passed], log_odds, latest, scores, passed)
+    def _rows(self, slots: Sequence[int]) -> dict[int, _Row]:
+        """What tracklets could be, all weighed at once."""
+        options = [self._options(slot, self._block(self._table.at(slot))) for slot in slots]
+        counts = [len(groups) for groups, _ in options]
+        lefts = np.concatenate([lefts for _, lefts in options])
+        there = lefts >= 0
+        width = int(np.flatnonzero(there.any(axis=0)).max(initial=0)) + 1
+        scores = self._scorer.score(lefts[:, :width], np.repeat(np.array(slots, np.int64), counts)[:, None])
+        log_odds, latest = scores.log_odds.tolist(), lefts.max(axis=1, initial=-1).tolist()
+        rows, first = {}, 0
+        for slot, (groups, _) in zip(slots, options, strict=True):
+            places = [place for place in range(first, first + len(groups)) if log_odds[place] > -math.inf]
+            passed = [groups[place - first] for place in places]
+            rows[slot] = _Row(passed, [log_odds[p] for p in places], [latest[p] for p in places], scores, places)
+            first += len(groups)
+        return rows
 
     def _options(self, slot: int, block: list[int]) -> tuple[list[_Group], IntArray]:
-        """Vehicles with a sighting that could have come straight before, and (G, M) their sightings by latest revision."""
+        """Vehicles with a sighting that could have come straight before, and (G, `COMPARED`) their sightings as seen last."""
         table, vehicles = self._table, self._resolver.vehicles
         near = np.array(self.gallery.before(slot), np.int64)
         near = near[table.start[near] < table.start[slot]]  # later ones say so themselves
-        places = vehicles.places(table.number[near])
         undecided: dict[_Group, list[int]] = {}
-        for other in near[places < 0].tolist():
-            if other not in block:
+        decided: dict[int, None] = {}
+        for other, place in zip(near.tolist(), vehicles.places(table.number[near]).tolist(), strict=True):
+            if place >= 0:
+                decided[place] = None
+            elif other not in block:
                 undecided.setdefault(self._group_of(table.at(other).id), []).append(other)
-        decided = np.unique(places[places >= 0])
-        taken = {self._guessed(table.at(other).id) for other in self.gallery.together(slot) if other not in block}
-        more: list[list[int]] = []
         for group, slots in undecided.items():
             if isinstance(group, Vehicle):  # these follow one that is decided
                 slots += [self._newest(member) for member in group.members[-COMPARED:]]
-                decided = decided[decided != group.place]
-            more.append(slots[:COMPARED])
-        groups: list[_Group] = [*(vehicles.at(place) for place in decided.tolist()), *undecided]
-        lefts = vehicles.compared[decided]
+                decided.pop(group.place, None)
+        taken = {self._guessed(table.at(other).id) for other in self.gallery.together(slot) if other not in block}
+        groups: list[_Group] = [*(vehicles.at(place) for place in decided), *undecided]
+        lefts = vehicles.compared[list(decided)]
         latest = self._latest[table.number[lefts]]
         lefts = np.asarray(np.where((latest >= 0) & (lefts >= 0), latest, lefts))
-        if more:
-            lefts = np.concatenate([lefts, sets(more, COMPARED)])
+        if undecided:
+            lefts = np.concatenate([lefts, sets([slots[:COMPARED] for slots in undecided.values()], COMPARED)])
         for other in block:
             lefts[lefts == other] = -1
-        there = np.asarray(lefts >= 0)
-        keep = [place for place, some in enumerate(np.any(there, axis=1).tolist()) if some and groups[place] not in taken]
-        width = int(np.flatnonzero(there.any(axis=0)).max(initial=0)) + 1
-        return [groups[place] for place in keep], lefts[keep, :width]
+        there = np.any(lefts >= 0, axis=1).tolist()
+        keep = [place for place, group in enumerate(groups) if there[place] and group not in taken]
+        return [groups[place] for place in keep], lefts[keep]
 
     def _newest(self, slot: int) -> int:
         latest = int(self._latest[self._table.number[slot]])
@@ -242,7 +277,7 @@ class Provisional:
     def _weighed(self, slot: int, chosen: _Group | None, row: _Row, others: list[dict[_Group, float]]) -> Posterior:
         options = dict(zip(row.groups, row.log_odds, strict=True))
         join: Join | None = None
-        if chosen in options and row.scores is not None:
+        if chosen in options:
             join = row.scores.explain(row.places[row.groups.index(chosen)], slot)
         shares = marginals([options, *({g: score for g, score in other.items() if g in options} for other in others)])[0]
         rest = [place for place, group in enumerate(row.groups) if group != chosen]
@@ -259,3 +294,8 @@ class Provisional:
         if isinstance(group, Vehicle):
             return group.name or "vehicle-" + digest(self._table.at(group.members[0]).id)
         return "vehicle-" + digest(group)
+
+
+def _has_grown(sighting: Sighting, judged: Instant | None) -> bool:
+    """Whether a tracklet has been in view for twice as long as when it was judged last."""
+    return judged is None or sighting.end - sighting.start >= 2 * (judged - sighting.start)

@@ -82,9 +82,10 @@ class Scores:
         batch, table = self._batch, self._batch.table
         relations = batch.relations
         pairs = batch.pairs(place)
-        linked = pairs[batch.linked[pairs]].tolist()
+        linked: list[int] = pairs[batch.linked[pairs]].tolist()
+        before: list[int] = [pair for pair in linked if relations.later[pair] == slot]
         return min(
-            [pair for pair in linked if relations.later[pair] == slot] or linked,
+            before or linked,
             key=lambda pair: (
                 abs(relations.travel[pair]),
                 table.at(int(relations.earlier[pair])).order,

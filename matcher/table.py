@@ -162,6 +162,14 @@ class SightingTable:
             column.users += 1
             self.seen_by[slot] |= column.bit
 
+    def likeness(self, slot: int, looks: Looks) -> float:
+        """Least cosine of the mean views that are known and these; -1 where there is nothing to compare."""
+        known = [self.columns.get((key, vectors.shape[1])) for key, vectors in looks.items()]
+        if any(column is None or not self.seen_by[slot] & column.bit for column in known):
+            return -1.0
+        pairs = zip(known, looks.values(), strict=True)
+        return min((float(column.views[slot, 0] @ vectors[0]) for column, vectors in pairs if column is not None), default=-1.0)
+
     def looks(self, slot: int) -> dict[ModelKey, FloatArray]:
         """How a sighting looks, as `set_looks` takes it."""
         return {

@@ -51,6 +51,7 @@ class Vehicles:
 
     Attributes:
         compared: (capacity, `COMPARED`) slots of each vehicle's latest sightings by start, -1 beyond the last.
+        broken: (capacity,) one camera has several sightings of it.
     """
 
     def __init__(self, table: SightingTable) -> None:
@@ -62,6 +63,7 @@ class Vehicles:
         self._alive = 0
         self._of_tracklet = np.full(256, -1, np.int64)
         self.compared = np.full((256, COMPARED), -1, np.int64)
+        self.broken = np.zeros(256, np.bool_)
 
     def __len__(self) -> int:
         return self._alive
@@ -129,6 +131,7 @@ class Vehicles:
             self._at.append(None)
             if len(self._at) > len(self.compared):
                 self.compared = np.concatenate([self.compared, np.full_like(self.compared, -1)])
+                self.broken = np.concatenate([self.broken, np.zeros_like(self.broken)])
         vehicle.place = self._free.pop()
         self._at[vehicle.place] = vehicle
         self._alive += 1
@@ -147,4 +150,6 @@ class Vehicles:
 
     def _show(self, vehicle: Vehicle) -> None:
         latest = vehicle.members[-COMPARED:]
+        cameras = {self._table.at(member).camera for member in vehicle.members}
+        self.broken[vehicle.place] = len(cameras) < len(vehicle.members)
         self.compared[vehicle.place] = latest + [-1] * (COMPARED - len(latest))

@@ -4,9 +4,8 @@ import numpy as np
 import numpy.typing as npt
 
 from matcher.evidence.camera_bias import CameraBias
-from matcher.sightings import Appearance, Sighting
-from throughline.messages import Clock
-from throughline.types import ClockSource, FloatArray
+from matcher.sightings import Looks
+from throughline.types import FloatArray
 
 KEY = ("net", "0")
 
@@ -15,9 +14,8 @@ def unit(vectors: npt.NDArray[Any]) -> FloatArray:
     return np.asarray(vectors / np.linalg.norm(vectors, axis=-1, keepdims=True), np.float32)
 
 
-def sighting(camera: str, vector: FloatArray, number: int = 0) -> Sighting:
-    looks = {KEY: Appearance(vector, vector[None])}
-    return Sighting(f"{camera}-{number}", camera, 0, number, number + 1, False, Clock(ClockSource.RTCP, 0.0), looks)
+def seen(vector: FloatArray) -> Looks:
+    return {KEY: np.stack([vector, vector])}
 
 
 def scene(bias: float, vehicles: int = 200) -> tuple[CameraBias, FloatArray, FloatArray]:
@@ -27,15 +25,15 @@ def scene(bias: float, vehicles: int = 200) -> tuple[CameraBias, FloatArray, Flo
     shifts = bias * unit(rng.normal(size=(2, 64)))
     views = [unit(identities + shift + 0.4 * unit(rng.normal(size=identities.shape))) for shift in shifts]
     learned = CameraBias()
-    for camera, seen in zip("ab", views, strict=True):
-        for number, vector in enumerate(seen):
-            learned.learn(sighting(camera, vector, number))
+    for camera, vectors in zip("ab", views, strict=True):
+        for vector in vectors:
+            learned.learn(camera, seen(vector))
     return learned, views[0], views[1]
 
 
 def cosines(learned: CameraBias, first: FloatArray, second: FloatArray) -> FloatArray:
-    one = np.stack([learned.removed(sighting("a", vector)).looks[KEY].mean for vector in first])
-    other = np.stack([learned.removed(sighting("b", vector)).looks[KEY].mean for vector in second])
+    one = np.stack([learned.removed("a", seen(vector))[KEY][0] for vector in first])
+    other = np.stack([learned.removed("b", seen(vector))[KEY][0] for vector in second])
     result: FloatArray = one @ other.T
     return result
 
@@ -51,7 +49,7 @@ def test_what_a_camera_adds_to_all_vehicles_is_taken_out() -> None:
     before, after = first @ second.T, cosines(learned, first, second)
     assert after[same].mean() - after[~same].mean() > before[same].mean() - before[~same].mean() + 0.2
     assert abs(float(after[~same].mean())) < 0.05
-    within = np.stack([learned.removed(sighting("a", vector)).looks[KEY].mean for vector in first])
+    within = np.stack([learned.removed("a", seen(vector))[KEY][0] for vector in first])
     assert float((first @ first.T)[~same].mean()) > 0.5
     assert abs(float((within @ within.T)[~same].mean())) < 0.05
 
@@ -69,15 +67,14 @@ def test_few_vehicles_change_little() -> None:
 
 def test_a_camera_that_is_not_known_gets_what_all_share() -> None:
     learned, first, _ = scene(bias=1.5)
-    elsewhere = sighting("", first[0])
-    freed = learned.removed(elsewhere).looks[KEY].mean
+    freed = learned.removed("", seen(first[0]))[KEY][0]
     assert abs(float(np.linalg.norm(freed)) - 1.0) < 1e-5
     assert not np.allclose(freed, first[0], atol=0.05)
-    assert np.array_equal(CameraBias().removed(elsewhere).looks[KEY].mean, first[0])
+    assert np.array_equal(CameraBias().removed("", seen(first[0]))[KEY][0], first[0])
 
 
 def test_networks_of_other_dimensions_are_left_alone() -> None:
     learned, _, _ = scene(bias=1.0)
-    odd = sighting("a", unit(np.ones(8, np.float32)))
-    learned.learn(odd)
-    assert np.array_equal(learned.removed(odd).looks[KEY].mean, odd.looks[KEY].mean)
+    odd = seen(unit(np.ones(8, np.float32)))
+    learned.learn("a", odd)
+    assert np.array_equal(learned.removed("a", odd)[KEY], odd[KEY])

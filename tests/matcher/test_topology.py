@@ -1,11 +1,10 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from matcher.topology import Topology
-from throughline.messages import Clock
 from throughline.settings import parse_site
-from throughline.types import ClockSource
 
 CAMERAS = "site: test\ncameras: [{id: a}, {id: b}, {id: c, clock: {uncertainty: 0.4}}]\n"
 
@@ -62,7 +61,16 @@ def test_what_holds_for_cameras_that_no_link_joins(policy: str, exists: bool) ->
 
 def test_clocks_in_doubt_widen_the_windows() -> None:
     found = topology("")
-    certain, vague = Clock(ClockSource.FILE, 0.0), Clock(ClockSource.ARRIVAL, 0.3)
-    assert found.slack("a", certain, "b", certain) == 0.0
-    assert found.slack("a", vague, "c", certain) == pytest.approx(3 * 0.5)
-    assert found.slack("a", vague, "a", vague) == 0.0, "one clock does not disagree with itself"
+    vague = np.array([found.variance("a") + 0.3**2]), np.array([found.variance("c")])
+    assert found.slack(np.zeros(1), np.array([found.variance("b")])) == 0.0
+    assert found.slack(*vague) == pytest.approx(3 * 0.5)
+
+
+def test_links_are_found_by_the_numbers_of_their_cameras() -> None:
+    found = topology("links: [{from: b, to: a, travel: {min: 1, max: 3}}, {from: a, to: c, travel: {min: 2, max: 4}}]")
+    number = {camera: found.number(camera) for camera in found.cameras}
+    first, second = np.array([number[c] for c in "abacb"]), np.array([number[c] for c in "baccb"])
+    names = [None if link < 0 else found.links[link].name for link in found.find(first, second)]
+    assert names == [None, "b->a", "a->c", "c->c", "b->b"]
+    for link, low, high in zip(found.links, found.minimum, found.maximum, strict=True):
+        assert (link.minimum, link.maximum) == (low, high)
