@@ -12,17 +12,18 @@ from matcher.gallery import Gallery
 from matcher.options import Options, OptionsOf, Unit
 from matcher.table import SightingTable
 from matcher.vehicles import Vehicle, Vehicles
-from throughline.times import MICROSECONDS
 
 __all__ = ["Grouping"]
 
-_ROUNDS = 4
+_ROUNDS = 6
 _DISPLACED = 3
 """How far it is followed who must make room for whom."""
 _INERTIA = 2.0
 """Log-odds by which something else must be better before a published decision is changed."""
 _WEAKEST_CLAIM = -4.0
 """Log-odds below which a claim to a vehicle is not remembered."""
+_STRONG_CLAIM = -2.0
+"""Log-odds above which a sighting is weighed again when the vehicle has changed."""
 
 
 @dataclass
@@ -31,7 +32,7 @@ class _Changes:
 
     Attributes:
         lost: Vehicles that others may want now.
-        grown: Vehicles that look different now to those that are about the same time, and what they took in.
+        grown: Vehicles that look different now, and what they took in.
     """
 
     lost: dict[Vehicle, None] = field(default_factory=dict)
@@ -201,7 +202,7 @@ class Grouping:
                 for vehicle in pair:
                     scores.pop(_pair(vehicle, other), None)
                     partners.get(other, {}).pop(vehicle, None)
-            self._note(target, tuple(source), changes)
+            changes.grown.setdefault(target, set()).update(source.members)
             self._vehicles.merge(source, target)
             put({_pair(target, other): None for other in around if other not in pair})
 
@@ -223,11 +224,12 @@ class Grouping:
         """What is published is changed only for something better: it is harder to join, and joined again more easily."""
         if not (self._is_published(one) and self._is_published(other)):
             return 0.0
-        return (
-            _INERTIA
-            if any({a, b} <= {*one, *other} and (a in one.members) != (b in one.members) for a, b in self._parted)
-            else -_INERTIA
-        )
+        return _INERTIA if self._were_one(one, other) else -_INERTIA
+
+    def _were_one(self, one: Vehicle, other: Vehicle) -> bool:
+        """Whether parts of a track that were published as one vehicle are in either."""
+        first, second = set(one), set(other)
+        return any((a in first and b in second) or (a in second and b in first) for a, b in self._parted)
 
     def _may_merge(self, one: Vehicle, other: Vehicle, broken: bool) -> bool:
         if not broken and not self._cameras(one).isdisjoint(self._cameras(other)):
@@ -282,7 +284,7 @@ class Grouping:
                 continue
             changes.lost[was] = None
             if becomes is not None:
-                self._note(becomes, unit, changes)
+                changes.grown.setdefault(becomes, set()).update(unit)
             target = becomes
             for slot in unit:
                 self._vehicles.move(slot, target)
@@ -316,21 +318,17 @@ class Grouping:
 
     # What follows from changes
 
-    def _note(self, vehicle: Vehicle, taken_in: Sequence[int], changes: _Changes) -> None:
-        """A vehicle that goes on where it was seen last is no news to anybody else."""
-        first = min(self._table.at(slot).start for slot in taken_in)
-        others = [self._table.at(member) for member in vehicle]
-        if len(taken_in) > 1 or any(other.open or other.end > first - MICROSECONDS for other in others):
-            changes.grown.setdefault(vehicle, set()).update(taken_in)
-
     def _followers(self, changes: _Changes) -> list[int]:
-        """Sightings to be weighed again."""
+        """Sightings to be weighed again.
+
+        Those of the camera that a vehicle was seen by anew have just competed for it; all others see another vehicle now.
+        """
         found: dict[int, None] = {}
         for vehicle in (*changes.lost, *changes.grown):
-            taken_in = changes.grown.get(vehicle, ())
-            wanting = (slot for slot in self.claimants(vehicle) if self._claims[slot][vehicle] > 0.0)
-            for slot in (*vehicle.members, *wanting):
-                if slot not in taken_in:
+            found |= dict.fromkeys(vehicle.members)
+            seen_anew = {self._table.at(slot).camera for slot in changes.grown.get(vehicle, ())}
+            for slot, score in ((slot, self._claims[slot][vehicle]) for slot in self.claimants(vehicle)):
+                if score > _STRONG_CLAIM and (vehicle in changes.lost or self._table.at(slot).camera not in seen_anew):
                     found[slot] = None
         return self._in_order(found)
 
