@@ -68,6 +68,7 @@ class Grouping:
         self._options, self._decisions = options, decisions
         self._claims: dict[int, OptionsOf] = {}
         self._parted: dict[tuple[int, int], None] = {}
+        self._weighed: dict[int, OptionsOf] = {}
         self._claimants: dict[Vehicle, dict[int, None]] = {}
 
     def improve(self, changed: Iterable[int]) -> list[int]:
@@ -78,6 +79,7 @@ class Grouping:
         """
         fresh = self._in_order(changed)
         self._parted.clear()
+        self._weighed.clear()
         if not fresh:
             return []
         fresh = self._in_order([*fresh, *self._part(fresh)])
@@ -97,6 +99,11 @@ class Grouping:
     def claims(self, slot: int) -> OptionsOf:
         """What a sighting could be, as weighed last."""
         return self._claims.get(slot, {})
+
+    def weighed(self, slot: int) -> OptionsOf | None:
+        """All that a sighting could be, if it was weighed since the last `improve` began."""
+        found = self._weighed.get(slot)
+        return None if found is None else {vehicle: score for vehicle, score in found.items() if vehicle.members}
 
     def claimants(self, vehicle: Vehicle) -> Iterable[int]:
         """Sightings that could be this vehicle."""
@@ -118,6 +125,7 @@ class Grouping:
     def _weigh(self, slots: Sequence[int]) -> None:
         for slot, options in zip(slots, self._options.of([(slot,) for slot in slots]), strict=True):
             self.forget(slot)
+            self._weighed[slot] = options
             claims = {vehicle: score for vehicle, score in options.items() if score > _WEAKEST_CLAIM}
             self._claims[slot] = claims
             for vehicle in claims:

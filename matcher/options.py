@@ -116,11 +116,16 @@ class Options:
         places = np.unique(self._vehicles.places(self._table.number[np.array(list(near), np.int64)]))
         return [self._vehicles.at(place) for place in places[places >= 0].tolist() if self._vehicles.broken[place]]
 
-    def cameras_within_reach(self, slot: int) -> list[str]:
-        """Camera of each sighting that could come straight before or behind the one in ``slot``."""
-        near = np.array(self._gallery.near(slot), np.int64)
-        passed = relate(self._table, self._scorer.topology, near, np.full(len(near), slot, np.int64)).rejected == PASSED
-        return [self._table.at(other).camera for other in near[passed].tolist()]
+    def within_reach(self, slots: Sequence[int]) -> list[tuple[int, int]]:
+        """How many sightings of other cameras, and of the same one, could come straight before or behind each of these."""
+        near = [self._gallery.near(slot) for slot in slots]
+        row = np.repeat(np.arange(len(slots)), [len(others) for others in near])
+        first = np.array([other for others in near for other in others], np.int64)
+        second = np.array(slots, np.int64)[row]
+        passed = relate(self._table, self._scorer.topology, first, second).rejected == PASSED
+        same = self._table.camera[first] == self._table.camera[second]
+        counts = (np.bincount(row[passed & which], minlength=len(slots)).tolist() for which in (~same, same))
+        return list(zip(*counts, strict=True))
 
     def scores(self, comparisons: Sequence[tuple[Sequence[int], Sequence[int]]]) -> Scores:
         """The log-odds that two sets of sightings are one vehicle, for each of these comparisons."""

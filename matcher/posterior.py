@@ -63,7 +63,7 @@ class Posteriors:
     def of(self, slots: Sequence[int]) -> list[Posterior]:
         """What is to be said of each of these sightings."""
         owns = [self._own(slot) for slot in slots]
-        options = self._options.of([(slot,) for slot in slots], keep_own=True)
+        options = self._all_options(slots, owns)
         joined = [(place, own) for place, own in enumerate(owns) if own is not None]
         scores = self._options.scores([(_without(own, slots[place]), (slots[place],)) for place, own in joined])
         joins: list[Join | None] = [None] * len(slots)
@@ -76,6 +76,16 @@ class Posteriors:
             self._posterior(slot, own, join, found, share)
             for slot, own, join, found, share in zip(slots, owns, joins, options, shares, strict=True)
         ]
+
+    def _all_options(self, slots: Sequence[int], owns: Sequence[Vehicle | None]) -> list[OptionsOf]:
+        """As weighed in this step, or now; parts of a broken track that are beside each other by now want to know of it."""
+        found = [
+            None if own is not None and self._vehicles.broken[own.place] else self._grouping.weighed(slot)
+            for slot, own in zip(slots, owns, strict=True)
+        ]
+        unknown = [slot for slot, options in zip(slots, found, strict=True) if options is None]
+        weighed = iter(self._options.of([(slot,) for slot in unknown], keep_own=True))
+        return [next(weighed) if options is None else options for options in found]
 
     def _own(self, slot: int) -> Vehicle | None:
         """The vehicle that a sighting was joined to; None for the first one of a vehicle."""

@@ -82,7 +82,9 @@ class Resolver:
         self._decisions.now = epoch.at
         self._lessons.refresh(epoch.at)
         latest = {revision.sighting.id: revision for revision in epoch.revisions}  # in the order of their numbers
+        known = {tracklet for tracklet in latest if self.gallery.slot(tracklet) is not None}
         changed = [slot for revision in latest.values() if (slot := self._take(revision)) is not None]
+        self._count_rejected([slot for slot in changed if self._table.at(slot).id not in known])
         changed += self._expire(has_gone)
         reasons = dict.fromkeys(changed, "evidence")
         for correction in epoch.corrections:
@@ -106,7 +108,6 @@ class Resolver:
             self._table.set_looks(slot, self._scorer.camera_bias.removed(sighting.camera, looks))
         if former is None:
             self._scorer.prior.observe(sighting.camera, sighting.start)
-            self._count_rejected(slot)
             due = after(sighting.start, self._matching.confirm_after)
             if due > self._now:
                 self._timeline.add_due(due, sighting.id)
@@ -119,25 +120,19 @@ class Resolver:
         first_look = former is None or (bool(sighting.models) and not former.models)
         return slot if first_look or not sighting.open else None
 
-    def _count_rejected(self, slot: int) -> None:
-        """Pairs of a new sighting with all in memory, by the gate that they did not pass."""
-        sighting = self._table.at(slot)
+    def _count_rejected(self, new: Sequence[int]) -> None:
+        """Pairs of new sightings with all in memory, by the gate that they did not pass."""
         topology, rejected = self._scorer.topology, self._statistics.rejected
-        linked = {link.from_ for link in topology.incoming(sighting.camera)}
-        linked |= {link.to for link in topology.outgoing(sighting.camera)}
-        passed_own = passed = 0
-        for camera in self._options.cameras_within_reach(slot):
-            if camera == sighting.camera:
-                passed_own += 1
-            else:
-                passed += 1
-        in_reach = sum(map(self.gallery.count, linked))
-        own = self.gallery.count(sighting.camera) - 1
-        overlapping = sum(1 for _ in self.gallery.together(slot))
-        rejected[REASONS[OVERLAP]] += overlapping
-        rejected[REASONS[SAME_CAMERA]] += own - overlapping - passed_own
-        rejected[REASONS[TRAVEL_WINDOW]] += in_reach - passed
-        rejected[REASONS[NO_LINK]] += len(self.gallery) - 1 - in_reach - own
+        for slot, (passed, passed_own) in zip(new, self._options.within_reach(new), strict=True):
+            camera = self._table.at(slot).camera
+            linked = {link.from_ for link in topology.incoming(camera)} | {link.to for link in topology.outgoing(camera)}
+            in_reach = sum(map(self.gallery.count, linked))
+            own = self.gallery.count(camera) - 1
+            overlapping = sum(1 for _ in self.gallery.together(slot))
+            rejected[REASONS[OVERLAP]] += overlapping
+            rejected[REASONS[SAME_CAMERA]] += own - overlapping - passed_own
+            rejected[REASONS[TRAVEL_WINDOW]] += in_reach - passed
+            rejected[REASONS[NO_LINK]] += len(self.gallery) - 1 - in_reach - own
 
     def _expire(self, has_gone: Callable[[str], bool]) -> list[int]:
         """Tracklets that their camera will not close any more count as closed where they were last seen."""
