@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
+import numpy as np
 import structlog
 
 from inference.models import Models
@@ -13,12 +15,13 @@ from streams.media import Media
 from streams.recording import CameraRecorder
 from streams.tracker import TimeNotAdvancingError
 from streams.tracklets import Crop, TrackletBuilder
+from streams.tracklets.pictures import LEAST_WIDTH, cut
 from streams.view import CameraView
 from throughline.messages import Progress, Tracklet
 from throughline.settings import CameraSettings, Site
 from throughline.telemetry.metrics import Metrics
 from throughline.times import Instant
-from throughline.types import Frame, Tracks
+from throughline.types import Detections, Frame, Tracks
 
 __all__ = ["CameraAnalysis"]
 
@@ -48,6 +51,7 @@ class CameraAnalysis:
         self._log = structlog.get_logger(__name__).bind(camera=camera.id)
         self._logged: set[tuple[str, type[Exception]]] = set()
         self._view: _View | None = None
+        self._next_track = 1
         self.last: Instant | None = None
         """Capture time of the latest frame that was analysed."""
         self.analysed = 0
@@ -57,7 +61,7 @@ class CameraAnalysis:
         """The records that the frame gives rise to."""
         size = (frame.image.shape[1], frame.image.shape[0])
         records = self.close("stream_cut") if self._view is not None and self._view.size != size else []
-        view = self._view = self._view or _View(self._site, self._camera, self._models, size)
+        view = self._view = self._view or _View(self._site, self._camera, self._models, size, self._next_track)
         try:
             tracks = await self._track(frame, view)
             observation = view.builder.observe(tracks, frame)
@@ -92,20 +96,48 @@ class CameraAnalysis:
         if view is None:
             return []
         view.tracker.finish()
+        self._next_track = view.tracker.next_id
         if self._recorder is not None:
             self._recorder.cut()
         return view.builder.close(reason)
 
     async def _track(self, frame: Frame, view: _View) -> Tracks:
         detections = await self._models.detector.detect(frame)
-        tracks, outside = view.track(detections, frame.captured)
+        inside, outside = view.inside(detections)
+        if self._site.tracking.appearance.enabled:
+            inside = await self._look(inside, frame)
+        tracks = view.tracker.update(inside, frame.captured)
         if self._recorder is not None:
             self._recorder.record(frame, detections, tracks)
         self._metrics.detections.labels(self._camera.id).inc(len(detections) - sum(outside.values()))
         for counts in (outside, tracks.dropped):
             for reason, count in counts.items():
                 self._metrics.detections_dropped.labels(self._camera.id, reason).inc(count)
+        for event in ("started", "confirmed", "lost", "found", "ended"):
+            if ids := getattr(tracks, event):
+                self._metrics.track_events.labels(self._camera.id, event).inc(len(ids))
         return tracks
+
+    async def _look(self, detections: Detections, frame: Frame) -> Detections:
+        """The detections, with how each one that is sure and large enough looks to the first embedder.
+
+        Those that are not have NaN in place of a look; so have all when the embedder fails.
+        """
+        if not self._models.embedders:
+            return detections
+        embedder = self._models.embedders[0][0]
+        tracking = self._site.tracking
+        width, height = (detections.boxes[:, 2:] - detections.boxes[:, :2]).T
+        sure = (detections.scores >= tracking.high_confidence) & np.isfinite(detections.boxes).all(axis=1)
+        large = np.flatnonzero(sure & (height >= tracking.min_box) & (width >= LEAST_WIDTH))
+        crops = {index: crop for index in large.tolist() if (crop := cut(frame.image, detections.boxes[index])).size}
+        looks = np.full((len(detections), embedder.dimension), np.nan, np.float32)
+        if crops:
+            try:
+                looks[list(crops)] = await embedder.embed(list(crops.values()))
+            except Exception as error:  # noqa: BLE001 - places alone still hold tracks together
+                self._complain(f"{embedder.name} failed", error)
+        return replace(detections, embeddings=looks)
 
     async def _embed(self, crops: Sequence[Crop], view: _View) -> None:
         """Describes ``crops`` by every model; one that fails is left out, since the others still tell something."""
@@ -132,7 +164,7 @@ class CameraAnalysis:
 class _View(CameraView):
     """What is known about the vehicles in sight, for as long as the picture is the same."""
 
-    def __init__(self, site: Site, camera: CameraSettings, models: Models, size: tuple[int, int]) -> None:
-        super().__init__(site.tracking, camera, size)
+    def __init__(self, site: Site, camera: CameraSettings, models: Models, size: tuple[int, int], first_id: int) -> None:
+        super().__init__(site.tracking, camera, size, first_id=first_id)
         names = [(embedder.name, embedder.hash) for embedder, _ in models.embedders]
         self.builder = TrackletBuilder(site.site, camera, site.tracking, names)

@@ -146,8 +146,15 @@ class Tracks:
         scores: (N,) float32, score of the matched detection.
         classes: (N,) int64, index into `VEHICLE_TYPES`, of the matched detection.
         detections: (N,) int64, index of the matched detection.
+        qualities: (N,) float32 in 0..1, how steadily the track has been seen so far: the detector's mean score times the
+            share of frames since its first sighting in which it was seen.
+        started: ids of tentative tracks that began with this frame.
+        confirmed: ids of tracks that this frame confirmed. One that goes on where a lost one must be takes its id, and
+            stands in ``found`` instead.
+        lost: ids of confirmed tracks that were seen in the frame before, and not in this one.
+        found: ids of confirmed tracks that had been lost.
         ended: ids of confirmed tracks that ended with this frame, lost for longer than allowed or out of the picture.
-        earlier: Of each track that this frame confirmed: where it was seen before.
+        earlier: Where tracks were seen before this frame that could not be told until now: before they were confirmed.
         pending: First sighting of the oldest track that is not confirmed yet; absent when there is none.
         dropped: Detections of this frame that were not used, by reason: ``confidence``, ``invalid``, ``overlap``.
     """
@@ -159,7 +166,12 @@ class Tracks:
     scores: FloatArray
     classes: IntArray
     detections: IntArray
-    ended: tuple[int, ...] = field(default=())
+    qualities: FloatArray
+    started: tuple[int, ...] = ()
+    confirmed: tuple[int, ...] = ()
+    lost: tuple[int, ...] = ()
+    found: tuple[int, ...] = ()
+    ended: tuple[int, ...] = ()
     earlier: tuple[EarlierSightings, ...] = ()
     pending: Instant | None = None
     dropped: Mapping[str, int] = field(default_factory=dict)

@@ -1,4 +1,8 @@
-"""Boxes as arrays: corners, centres, and how much they overlap."""
+"""Boxes as arrays: corners, centres, and how much they overlap.
+
+The tracker keeps boxes with the coordinates first, (4, N): then every step runs along contiguous memory. At its edges, and
+everywhere else, boxes are (N, 4) corners.
+"""
 
 from __future__ import annotations
 
@@ -7,32 +11,43 @@ import numpy.typing as npt
 
 from throughline.types import FloatArray
 
-__all__ = ["centre_aspect_height", "corners", "covered_by", "pairwise_iou", "sides"]
+__all__ = ["centred", "clipped", "corners", "covered_by", "pairwise_iou", "visible_share", "with_aspect"]
 
 
-def centre_aspect_height(boxes: FloatArray) -> npt.NDArray[np.float64]:
-    """Corners (N, 4) as centre x, centre y, width / height, height: (N, 4) float64."""
-    x1, y1, x2, y2 = boxes.T.astype(np.float64)
-    result = np.empty((len(boxes), 4))
-    result[:, 0] = (x1 + x2) / 2
-    result[:, 1] = (y1 + y2) / 2
-    result[:, 3] = y2 - y1
-    result[:, 2] = (x2 - x1) / result[:, 3]
+def centred(boxes: FloatArray) -> FloatArray:
+    """Corners x1, y1, x2, y2 (4, N) as centre x, centre y, width, height: (4, N) float32."""
+    low = boxes[:2]
+    size = boxes[2:] - low
+    return np.concatenate((low + size * 0.5, size))
+
+
+def with_aspect(boxes: FloatArray) -> npt.NDArray[np.float64]:
+    """Centre x, centre y, width, height (4, N) with width / height in place of the width: (4, N) float64."""
+    result = boxes.astype(np.float64)
+    result[2] /= result[3]
     return result
 
 
-def sides(boxes: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Centre, aspect, height (N, 4) as centre x, centre y, width, height: (N, 4) float64."""
-    result = boxes.copy()
-    result[:, 2] *= boxes[:, 3]
-    return result
+def corners(boxes: FloatArray) -> FloatArray:
+    """Centre x, centre y, width, height (4, N) as x1, y1, x2, y2: (N, 4) float32."""
+    half = boxes[2:] / 2
+    return np.concatenate((boxes[:2] - half, boxes[:2] + half)).T.astype(np.float32)
 
 
-def corners(boxes: npt.NDArray[np.float64]) -> FloatArray:
-    """Centre x, centre y, width, height (N, 4) as x1, y1, x2, y2: (N, 4) float32."""
-    half = boxes[:, 2:] / 2
-    result = np.concatenate((boxes[:, :2] - half, boxes[:, :2] + half), axis=1)
-    return result.astype(np.float32)
+def clipped(boxes: FloatArray, frame_size: tuple[int, int]) -> FloatArray:
+    """The parts of boxes (N, 4, corners) inside the picture."""
+    return np.clip(boxes, 0, np.array([*frame_size, *frame_size], np.float32))
+
+
+def visible_share(boxes: FloatArray, frame_size: tuple[int, int]) -> FloatArray:
+    """Share of each box (4, N: centre x, centre y, width, height) inside the picture, (N,)."""
+    centre, half = boxes[:2], boxes[2:] * 0.5
+    visible = np.minimum(centre + half, np.array(frame_size, np.float32)[:, None])
+    visible -= np.maximum(centre - half, 0)
+    np.maximum(visible, 0, out=visible)
+    visible /= boxes[2:]
+    share: FloatArray = visible[0] * visible[1]
+    return share
 
 
 def _intersections(first: FloatArray, second: FloatArray) -> FloatArray:

@@ -30,6 +30,7 @@ which, as it must, gives the same for one step of ``dt`` as for any steps that s
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -43,13 +44,15 @@ __all__ = [
     "VELOCITY_VARIANCE",
     "KalmanState",
     "initiate",
+    "mahalanobis",
     "predict",
     "update",
 ]
 
 KalmanState = npt.NDArray[np.float64]
-"""(N, 5, 4): for each track and each of centre x, centre y, aspect and height: position, velocity (per second), and the
-2 x 2 covariance of the two as variance of the position, covariance, variance of the velocity."""
+"""(5, 4, N): position, velocity (per second), and their 2 x 2 covariance as variance of the position, covariance, variance
+of the velocity; of centre x, centre y, aspect and height; for each track. Tracks come last, so that every step runs along
+contiguous memory."""
 
 POSITION: Final = 0
 VELOCITY: Final = 1
@@ -62,21 +65,22 @@ _HEIGHT = 3  # coordinate
 _LEAST_HEIGHT = 1.0  # pixels: a shrinking box never turns inside out
 
 # For centre x, centre y, aspect, height. All but those of the aspect are shares of the height of the box.
-_POSITION_WEIGHT = np.array([1 / 20, 1 / 20, 1e-2, 1 / 20])
-_VELOCITY_WEIGHT = np.array([1 / 160, 1 / 160, 1e-5, 1 / 160]) * _RATE
-_INITIAL_POSITION_WEIGHT = np.array([2 / 20, 2 / 20, 1e-2, 2 / 20])
-_INITIAL_VELOCITY_WEIGHT = 10 * np.array([1 / 160, 1 / 160, 1e-6, 1 / 160]) * _RATE
-_MEASUREMENT_WEIGHT = np.array([1 / 20, 1 / 20, 1e-1, 1 / 20])
+_POSITION_WEIGHT = np.array([1 / 20, 1 / 20, 1e-2, 1 / 20])[:, None]
+_VELOCITY_WEIGHT = np.array([1 / 160, 1 / 160, 1e-5, 1 / 160])[:, None] * _RATE
+_INITIAL_POSITION_VARIANCE = np.array([2 / 20, 2 / 20, 1e-2, 2 / 20])[:, None] ** 2
+_INITIAL_VELOCITY_VARIANCE = (np.array([10 / 160, 10 / 160, 1e-5, 10 / 160])[:, None] * _RATE) ** 2
+_MEASUREMENT_VARIANCE = np.array([1 / 20, 1 / 20, 1e-1, 1 / 20])[:, None] ** 2
 
 _VELOCITY_DENSITY = _VELOCITY_WEIGHT**2 * _RATE
 _POSITION_DENSITY = _POSITION_WEIGHT**2 * _RATE - _VELOCITY_DENSITY / _RATE**2 / 3
-_MEASUREMENT_VARIANCE = _MEASUREMENT_WEIGHT**2
+_SCALED = np.array([1.0, 1.0, 0.0, 1.0])[:, None]
+_UNSCALED = 1.0 - _SCALED
 
 
 def _squared_scale(height: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    scale = np.empty((len(height), 4))
-    scale[:] = (height * height)[:, None]
-    scale[:, 2] = 1.0
+    """(4, N): what squared weights are multiplied by, of tracks with heights (N,)."""
+    scale: npt.NDArray[np.float64] = height * height * _SCALED
+    scale += _UNSCALED
     return scale
 
 
@@ -84,32 +88,32 @@ def initiate(measurements: npt.NDArray[np.float64]) -> KalmanState:
     """The state after a first detection: velocity zero, and very uncertain.
 
     Args:
-        measurements: (N, 4) centre x, centre y, aspect, height in pixels.
+        measurements: (4, N) centre x, centre y, aspect, height in pixels.
     """
-    state = np.zeros((len(measurements), 5, 4))
-    squared_scale = _squared_scale(measurements[:, _HEIGHT])
-    state[:, POSITION] = measurements
-    state[:, VARIANCE] = squared_scale * _INITIAL_POSITION_WEIGHT**2
-    state[:, VELOCITY_VARIANCE] = squared_scale * _INITIAL_VELOCITY_WEIGHT**2
+    state = np.zeros((5, *measurements.shape))
+    squared_scale = _squared_scale(measurements[_HEIGHT])
+    state[POSITION] = measurements
+    state[VARIANCE] = squared_scale * _INITIAL_POSITION_VARIANCE
+    state[VELOCITY_VARIANCE] = squared_scale * _INITIAL_VELOCITY_VARIANCE
     return state
 
 
+@lru_cache(maxsize=256)
+def _motion(dt: float) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """What ``dt`` seconds do: (5, 5) to the state, and (3, 4, 1), in squared scales, to its covariance."""
+    motion = np.eye(5)
+    motion[POSITION, VELOCITY] = motion[COVARIANCE, VELOCITY_VARIANCE] = dt
+    motion[VARIANCE, COVARIANCE:] = 2 * dt, dt**2
+    wandering = _POSITION_DENSITY * dt + _VELOCITY_DENSITY * (dt**3 / 3)
+    return motion, np.stack((wandering, _VELOCITY_DENSITY * (dt**2 / 2), _VELOCITY_DENSITY * dt))
+
+
 def predict(state: KalmanState, dt: float) -> KalmanState:
-    """The state ``dt`` seconds later."""
-    result = np.empty_like(state)
-    velocity, velocity_variance, covariance = state[:, VELOCITY], state[:, VELOCITY_VARIANCE], state[:, COVARIANCE]
-    squared_scale = _squared_scale(state[:, POSITION, _HEIGHT])
-    result[:, POSITION] = state[:, POSITION] + velocity * dt
-    result[:, VELOCITY] = velocity
-    result[:, VARIANCE] = (
-        state[:, VARIANCE]
-        + (2 * dt) * covariance
-        + dt**2 * velocity_variance
-        + squared_scale * (_POSITION_DENSITY * dt + _VELOCITY_DENSITY * (dt**3 / 3))
-    )
-    result[:, COVARIANCE] = covariance + dt * velocity_variance + squared_scale * (_VELOCITY_DENSITY * (dt**2 / 2))
-    result[:, VELOCITY_VARIANCE] = velocity_variance + squared_scale * (_VELOCITY_DENSITY * dt)
-    height = result[:, POSITION, _HEIGHT]
+    """The state (5, 4, N) ``dt`` seconds later."""
+    motion, noise = _motion(dt)
+    result: KalmanState = (motion @ state.reshape(5, -1)).reshape(state.shape)
+    result[VARIANCE:] += noise * _squared_scale(state[POSITION, _HEIGHT])
+    height = result[POSITION, _HEIGHT]
     np.maximum(height, _LEAST_HEIGHT, out=height)
     return result
 
@@ -118,18 +122,41 @@ def update(state: KalmanState, measurements: npt.NDArray[np.float64]) -> KalmanS
     """The state after a detection of each track.
 
     Args:
-        state: (N, 5, 4), predicted to the time of the detections.
-        measurements: (N, 4) centre x, centre y, aspect, height in pixels.
+        state: (5, 4, N), predicted to the time of the detections.
+        measurements: (4, N) centre x, centre y, aspect, height in pixels.
     """
-    result = np.empty_like(state)
-    variance, covariance = state[:, VARIANCE], state[:, COVARIANCE]
-    noise = _squared_scale(state[:, POSITION, _HEIGHT]) * _MEASUREMENT_VARIANCE
+    result = state.copy()
+    position, velocity, variance, covariance, velocity_variance = result
+    noise = _squared_scale(position[_HEIGHT])
+    noise *= _MEASUREMENT_VARIANCE
     total = variance + noise
-    innovation = (measurements - state[:, POSITION]) / total
-    result[:, POSITION] = state[:, POSITION] + variance * innovation
-    result[:, VELOCITY] = state[:, VELOCITY] + covariance * innovation
-    kept = noise / total
-    result[:, VARIANCE] = variance * kept
-    result[:, COVARIANCE] = covariance * kept
-    result[:, VELOCITY_VARIANCE] = state[:, VELOCITY_VARIANCE] - covariance * covariance / total
+    innovation = measurements - position
+    innovation /= total
+    position += variance * innovation
+    velocity += covariance * innovation
+    velocity_variance -= covariance * covariance / total
+    noise /= total
+    result[VARIANCE:VELOCITY_VARIANCE] *= noise
     return result
+
+
+def mahalanobis(state: KalmanState, measurements: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Squared distance of each measurement from where the filter expects it, by coordinate.
+
+    The filters of the four coordinates are independent, so the squared Mahalanobis distance is the sum over coordinates: over
+    the first two for the place alone, over all for place and shape.
+
+    Args:
+        state: (5, 4, K), predicted to the time of the measurements.
+        measurements: (4, K) centre x, centre y, aspect, height in pixels, one for each.
+
+    Returns:
+        (4, K), each chi-square distributed with one degree of freedom where track and measurement belong together.
+    """
+    total = _squared_scale(state[POSITION, _HEIGHT])
+    total *= _MEASUREMENT_VARIANCE
+    total += state[VARIANCE]
+    distance: npt.NDArray[np.float64] = measurements - state[POSITION]
+    np.square(distance, out=distance)
+    distance /= total
+    return distance

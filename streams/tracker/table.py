@@ -1,4 +1,7 @@
-"""All tracks of one camera, as a structure of arrays: row i of every array belongs to one track."""
+"""All tracks of one camera, as a structure of arrays: place i of every array belongs to one track.
+
+Tracks come last in all arrays but the history, so that every step runs along contiguous memory.
+"""
 
 from __future__ import annotations
 
@@ -8,75 +11,91 @@ import numpy as np
 import numpy.typing as npt
 
 from streams.tracker.kalman import POSITION, KalmanState
-from throughline.types import IntArray
+from throughline.types import FloatArray, IntArray
 
-__all__ = ["TrackTable"]
+__all__ = ["AWAITED", "CAPTURED", "FRAME", "SEEN", "TrackTable"]
+
+SEEN, AWAITED, FRAME = range(3)
+"""Rows of `TrackTable.latest`."""
+CAPTURED = 6
+"""Column of the capture time in a track's history; before it come box (four), score and class."""
 
 
 @dataclass(slots=True)
 class TrackTable:
-    """The tracks that are alive, in the order of their ids.
+    """The tracks that are alive.
 
     Attributes:
-        ids: (N,) int64, increasing.
+        ids: (N,) int64.
         started: (N,) int64, capture time of the first sighting.
-        seen: (N,) int64, capture time of the latest sighting.
-        hits: (N,) int64, sightings so far.
+        first_frame: (N,) int64, number of the analysed frame of the first sighting.
+        latest: (3, N) int64, of the latest sighting: its capture time (SEEN), the same without the time in which another
+            vehicle hid this one since (AWAITED), and the number of its analysed frame (FRAME).
+        hits: (N,) int64, sightings before it was confirmed.
+        scores: (N,) float64, sum of the detector's scores of its sightings.
         confirmed: (N,) bool.
-        kalman: (N, 5, 4), see `streams.tracker.kalman`.
-        aspects: (N,) float64, width / height at the latest sighting: where a vehicle turns, or enters the picture bit by bit,
-            its proportions change faster than the filter's noise allows, and boxes of the wrong width overlap badly.
+        kalman: (5, 4, N), see `streams.tracker.kalman`.
+        sighted: (4, N) float64, centre x, centre y, width / height, height at the latest sighting. The aspect is taken from
+            here, not from the filter: where a vehicle turns, or enters the picture bit by bit, its proportions change faster
+            than the filter's noise allows, and boxes of the wrong width overlap badly.
+        came_from: (2, 2, N) float64, centres at sightings a while ago, older first.
         history: (N, H, 7) float64, the first H sightings: box, score, class, capture time (whole microseconds, which
-            float64 holds exactly until the year 2255). H is the number that confirms a track.
+            float64 holds exactly until the year 2255). H is at least the number that confirms a track.
     """
 
     ids: IntArray
     started: IntArray
-    seen: IntArray
+    first_frame: IntArray
+    latest: IntArray
     hits: IntArray
+    scores: npt.NDArray[np.float64]
     confirmed: npt.NDArray[np.bool_]
     kalman: KalmanState
-    aspects: npt.NDArray[np.float64]
+    sighted: npt.NDArray[np.float64]
+    came_from: npt.NDArray[np.float64]
     history: npt.NDArray[np.float64]
 
     @classmethod
     def empty(cls, history: int) -> TrackTable:
         """No tracks; ``history`` sightings are remembered of each."""
+        return cls._new(np.zeros(0, np.int64), 0, 0, np.zeros((5, 4, 0)), history)
+
+    @classmethod
+    def _new(cls, ids: IntArray, captured: int, frame: int, kalman: KalmanState, history: int) -> TrackTable:
+        count = len(ids)
+        sighted = kalman[POSITION].copy()
         return cls(
-            ids=np.zeros(0, np.int64),
-            started=np.zeros(0, np.int64),
-            seen=np.zeros(0, np.int64),
-            hits=np.zeros(0, np.int64),
-            confirmed=np.zeros(0, np.bool_),
-            kalman=np.zeros((0, 5, 4)),
-            aspects=np.zeros(0),
-            history=np.zeros((0, history, 7)),
+            ids=ids,
+            started=np.full(count, captured, np.int64),
+            first_frame=np.full(count, frame, np.int64),
+            latest=np.array([[captured], [captured], [frame]], np.int64).repeat(count, axis=1),
+            hits=np.zeros(count, np.int64),
+            scores=np.zeros(count),
+            confirmed=np.zeros(count, np.bool_),
+            kalman=kalman,
+            sighted=sighted,
+            came_from=np.stack((sighted[:2], sighted[:2])),
+            history=np.zeros((count, history, 7)),
         )
 
     def __len__(self) -> int:
         return len(self.ids)
 
-    def boxes(self) -> npt.NDArray[np.float64]:
-        """Predicted boxes: centre x, centre y, width, height: (N, 4)."""
-        boxes = self.kalman[:, POSITION].copy()
-        boxes[:, 2] = self.aspects * boxes[:, 3]
+    def boxes(self) -> FloatArray:
+        """Predicted boxes: centre x, centre y, width, height: (4, N) float32."""
+        boxes: FloatArray = self.kalman[POSITION].astype(np.float32)
+        np.multiply(self.sighted[2], boxes[3], out=boxes[2], casting="same_kind")
         return boxes
 
     def keep(self, mask: npt.NDArray[np.bool_]) -> None:
         """Forgets the tracks where ``mask`` is false."""
-        self.ids, self.started, self.seen = self.ids[mask], self.started[mask], self.seen[mask]
-        self.hits, self.confirmed = self.hits[mask], self.confirmed[mask]
-        self.kalman, self.aspects, self.history = self.kalman[mask], self.aspects[mask], self.history[mask]
+        for name in self.__slots__:
+            values = getattr(self, name)
+            setattr(self, name, values[mask] if name == "history" else np.compress(mask, values, axis=-1))
 
-    def append(self, ids: IntArray, captured: int, kalman: KalmanState) -> None:
-        """Adds tracks that are first seen at ``captured``, without sightings as yet."""
-        count = len(ids)
-        times = np.full(count, captured, np.int64)
-        self.ids = np.concatenate((self.ids, ids))
-        self.started = np.concatenate((self.started, times))
-        self.seen = np.concatenate((self.seen, times))
-        self.hits = np.concatenate((self.hits, np.zeros(count, np.int64)))
-        self.confirmed = np.concatenate((self.confirmed, np.zeros(count, np.bool_)))
-        self.kalman = np.concatenate((self.kalman, kalman))
-        self.aspects = np.concatenate((self.aspects, kalman[:, POSITION, 2]))
-        self.history = np.concatenate((self.history, np.zeros((count, *self.history.shape[1:]))))
+    def append(self, ids: IntArray, captured: int, frame: int, kalman: KalmanState) -> None:
+        """Adds tracks that are first seen at ``captured``, in analysed frame ``frame``, without sightings as yet."""
+        more = self._new(ids, captured, frame, kalman, self.history.shape[1])
+        for name in self.__slots__:
+            axis = 0 if name == "history" else -1
+            setattr(self, name, np.concatenate((getattr(self, name), getattr(more, name)), axis=axis))

@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from streams.tracker import kalman
-from streams.tracker.association import Pairs, assign, near_pairs
-from streams.tracker.boxes import centre_aspect_height, corners, sides
-from streams.tracker.detections import usable
-from streams.tracker.table import TrackTable
+from streams.tracker.appearance import FeatureBank
+from streams.tracker.association import Associator, Measured, Moment, standing
+from streams.tracker.boxes import clipped, corners, covered_by, visible_share, with_aspect
+from streams.tracker.detections import DetectionFilter
+from streams.tracker.direction import INTERVAL
+from streams.tracker.rejoin import fragments
+from streams.tracker.table import AWAITED, CAPTURED, FRAME, SEEN, TrackTable
 from throughline.settings import TrackingSettings
 from throughline.times import MICROSECONDS, Instant, seconds_between
 from throughline.types import Detections, EarlierSightings, FloatArray, IntArray, Tracks
 
 __all__ = ["TimeNotAdvancingError", "Tracker"]
 
-_DEVIATIONS = 1.0  # boxes are widened by so many standard deviations of the predicted place
-_MOST_WIDENING = 1.0  # of the box's size: beyond that it would find anything
-_STANDING_SPEED = 0.15  # heights of the box a second
-_STANDING_AFTER = 1.0  # seconds after its first sighting a track's velocity can be believed to be zero
 _LEAST_VISIBLE = 0.2  # share of a lost track's predicted box inside the picture; below it the vehicle has left
-_CLOSENESS_OFFSET = 0.5  # makes IoU - separation of nearly every pair worth looking at positive
-_LEAST_GAIN = 1e-3  # of the rest
+_HIDDEN = 0.4  # share of a standing vehicle's box that another covers when it is hidden
 
 
 class TimeNotAdvancingError(ValueError):
@@ -39,25 +38,40 @@ class TimeNotAdvancingError(ValueError):
 class Tracker:
     """Follows the vehicles of one camera.
 
-    Two-stage association after ByteTrack (Zhang et al., ECCV 2022): confident detections are matched first, weak ones only
-    continue tracks that found none. Motion by a Kalman filter in seconds, so dropped frames and odd rates do not matter.
-    Types play no part: a vehicle that is called car in one frame and truck in the next stays one track.
+    What continues what is decided in `streams.tracker.association`; motion is a Kalman filter in seconds, so dropped frames
+    and odd rates do not matter. Types play no part: a vehicle that is called car in one frame and truck in the next stays one
+    track.
 
     A track is *tentative* until ``confirm_hits`` sightings; a tentative one that is missed for ``max_unconfirmed_lost`` is
     forgotten. A confirmed one that is not seen is *lost*, and *ends* after ``max_lost``, or as soon as it must have left the
-    picture. No state is shared between trackers; the same input gives the same output.
+    picture; while it stands still behind another vehicle, the time does not count. No state is shared between trackers; the
+    same input gives the same output.
 
     Args:
         settings: The site file's ``tracking``.
         frame_size: Width and height of the picture in pixels, where known.
+        first_id: Of the first track, so that ids stay unique when a camera's tracker is replaced.
     """
 
-    def __init__(self, settings: TrackingSettings, frame_size: tuple[int, int] | None = None) -> None:
+    def __init__(self, settings: TrackingSettings, frame_size: tuple[int, int] | None = None, *, first_id: int = 1) -> None:
         self._settings: Final = settings
         self._frame_size: Final = frame_size
-        self._table = TrackTable.empty(settings.confirm_hits)
-        self._next_id = 1
+        self._filter: Final = DetectionFilter(settings, frame_size)
+        self._associator: Final = Associator(settings)
+        self._max_lost: Final = settings.max_lost * MICROSECONDS
+        self._longest_lost: Final = settings.closed_after * MICROSECONDS
+        self._new_confidence: Final = settings.new_track_confidence
+        self.next_id = first_id
+        """Id of the next new track."""
         self._captured: Instant | None = None
+        self._frame = 0
+        self._moved_on: Instant = 0
+        self._clear()
+
+    def _clear(self) -> None:
+        self._unseen = False
+        self._table = TrackTable.empty(self._settings.confirm_hits)
+        self._features = FeatureBank(self._settings.appearance.budget)
 
     def __len__(self) -> int:
         """Tracks alive, tentative ones included."""
@@ -66,8 +80,8 @@ class Tracker:
     @property
     def earliest_pending(self) -> Instant | None:
         """First sighting of the oldest track that is not confirmed yet; None when there is none."""
-        pending = self._table.started[~self._table.confirmed]
-        return int(pending.min()) if len(pending) else None
+        confirmed = self._table.confirmed
+        return None if confirmed.all() else int(self._table.started[~confirmed].min())
 
     def update(self, detections: Detections, captured: Instant) -> Tracks:
         """Continues, starts and ends tracks with the detections of one frame.
@@ -81,37 +95,64 @@ class Tracker:
         """
         if self._captured is not None and captured <= self._captured:
             raise TimeNotAdvancingError(captured, self._captured)
-        ended = self._forget(captured)
-        self._predict(captured)
-        kept, dropped = usable(detections, self._settings, self._frame_size)
-        boxes, scores = detections.boxes[kept], detections.scores[kept]
-        measured = centre_aspect_height(boxes)
+        self._frame += 1
+        ended = self._forget(captured) if self._unseen else []
+        if self._captured is not None:
+            self._table.kalman = kalman.predict(self._table.kalman, seconds_between(self._captured, captured))
+        now = Moment(captured, self._frame, self._unseen, standing(self._table, captured))
+        kept, boxes, dropped = self._filter.usable(detections)
+        looks = detections.embeddings if self._settings.appearance.enabled else None
+        measured = Measured(boxes, detections.scores[kept], detections.classes[kept], None if looks is None else looks[kept])
 
-        rows, columns = self._associate(sides(measured).astype(np.float32), scores, captured)
-        self._table.kalman[rows] = kalman.update(self._table.kalman[rows], measured[columns])
-        self._table.aspects[rows] = measured[columns, 2]
-        rows, columns = self._start(rows, columns, measured, scores, captured)
-        earlier = self._register(rows, columns, boxes, scores, detections.classes[kept], captured)
-        self._captured = captured
+        table = self._table
+        rows, columns, single = self._associator.match(table, self._features, measured, now, self._available(now))
+        state = with_aspect(boxes)
+        if len(rows) == len(table):  # all of them, in order
+            table.kalman = kalman.update(table.kalman, state.take(columns, 1))
+        else:
+            table.kalman[:, :, rows] = kalman.update(table.kalman.take(rows, 2), state.take(columns, 1))
+        found = self._lost_before(rows, now) if now.unseen else rows[:0]
+        if repeated := len(single) - int(np.count_nonzero(single)):
+            dropped["overlap"] = repeated
+        rows, columns, started = self._start(rows, columns, state, single & (measured.scores >= self._new_confidence), now)
+        self._sight(rows, columns, state, measured, now)
+        new = self._confirm(rows, columns, detections, kept, now)
+        unseen = (table.latest[FRAME] < now.frame).nonzero()[0]
+        joined = fragments(table, new, unseen, self._features, self._settings)
+        if len(unseen):
+            table.kalman[kalman.VELOCITY, 2:, unseen] = 0.0  # an unseen box must not grow or bend for seconds
+            self._wait_for_hidden(unseen, measured, now)
+        for fragment, old in joined:
+            self._join(fragment, old)
 
-        shown = np.argsort(rows)
-        shown = shown[self._table.confirmed[rows[shown]]]
-        rows, columns = rows[shown], columns[shown]
-        ids, velocities = self._table.ids[rows], self._table.kalman[rows, kalman.VELOCITY, :2]
-        ended += self._leave(captured)  # moves rows
-        return Tracks(
+        shown = table.confirmed[rows]
+        if np.count_nonzero(shown) < len(shown):
+            rows, columns = rows[shown], columns[shown]
+        if joined:  # else rows are in the order of ids
+            order = np.argsort(table.ids[rows])
+            rows, columns = rows[order], columns[order]
+        used, fragment_rows = kept[columns], [fragment for fragment, _ in joined]
+        frames = now.frame + 1 - table.first_frame[rows]
+        result = Tracks(
             captured=captured,
-            ids=ids,
-            boxes=boxes[columns],
-            velocities=velocities.astype(np.float32),
-            scores=scores[columns],
-            classes=detections.classes[kept][columns],
-            detections=kept[columns],
-            ended=tuple(sorted(ended)),
-            earlier=earlier,
+            ids=table.ids[rows],
+            boxes=self._output(rows, detections.boxes[used]),
+            velocities=table.kalman[kalman.VELOCITY, :2].astype(np.float32).T[rows],
+            scores=detections.scores[used],
+            classes=detections.classes[used],
+            detections=used,
+            qualities=(table.scores[rows] / frames).astype(np.float32),
+            started=started,
+            confirmed=self._ids(row for row in new.tolist() if row not in fragment_rows),
+            lost=self._ids(unseen[(table.latest[FRAME, unseen] == now.frame - 1) & table.confirmed[unseen]].tolist()),
+            found=self._ids([*found.tolist(), *fragment_rows]),
+            earlier=self._earlier(new),
+            ended=tuple(sorted(ended + self._leave(unseen, [old for _, old in joined], now))),  # moves rows: none are valid after
             pending=self.earliest_pending,
             dropped=dropped,
         )
+        self._captured, self._unseen = captured, len(unseen) > 0
+        return result
 
     def finish(self) -> tuple[int, ...]:
         """Ends everything, for the footage is over or cut.
@@ -119,151 +160,165 @@ class Tracker:
         Returns:
             Ids of the confirmed tracks that were alive.
         """
-        alive = tuple(int(id_) for id_ in self._table.ids[self._table.confirmed])
-        self._table = TrackTable.empty(self._settings.confirm_hits)
+        alive = self._ids(np.flatnonzero(self._table.confirmed).tolist())
+        self._clear()
         return alive
+
+    def _keep(self, mask: npt.NDArray[np.bool_]) -> None:
+        self._table.keep(mask)
+        self._features.keep(mask)
+
+    def _ids(self, rows: Iterable[int]) -> tuple[int, ...]:
+        ids = self._table.ids
+        return tuple(sorted(int(ids[row]) for row in rows))
 
     def _forget(self, captured: Instant) -> list[int]:
         """Drops what was last seen too long ago to be continued by this frame."""
-        table = self._table
-        late = captured - table.seen > self._settings.max_lost * MICROSECONDS
-        if not late.any():
+        late = captured - self._table.latest[AWAITED] > self._longest_lost
+        if not np.count_nonzero(late):
             return []
-        ended = [int(id_) for id_ in table.ids[late & table.confirmed]]
-        table.keep(~late)
+        ended: list[int] = self._table.ids[late & self._table.confirmed].tolist()
+        self._keep(~late)
         return ended
 
-    def _predict(self, captured: Instant) -> None:
-        if self._captured is None:
-            return
+    def _available(self, now: Moment) -> npt.NDArray[np.bool_]:
+        """Which tracks may be continued, (N,); the others are kept only for a fragment that goes on where they must be."""
+        available = np.ones(len(self._table), np.bool_)
+        if now.unseen and self._longest_lost > self._max_lost:
+            available &= now.captured - self._table.latest[AWAITED] <= self._max_lost
+        if now.unseen and self._settings.max_lost_frames is not None:
+            available &= now.frame - self._table.latest[FRAME] <= self._settings.max_lost_frames
+        return available
+
+    def _lost_before(self, rows: IntArray, now: Moment) -> IntArray:
+        """Those of some confirmed tracks that the frame before did not show."""
         table = self._table
-        lost = table.seen < self._captured
-        table.kalman[lost, kalman.VELOCITY, 2:] = 0.0  # an unseen box must not grow or bend for seconds
-        table.kalman = kalman.predict(table.kalman, seconds_between(self._captured, captured))
-
-    def _widening(self, captured: Instant) -> FloatArray:
-        """By which share of its size each track's box is widened, (N,) float32."""
-        table = self._table
-        if self._captured is None or len(table) == 0:
-            return np.zeros(len(table), np.float32)
-        state = table.kalman
-        height = state[:, kalman.POSITION, 3]
-        deviation = np.sqrt(state[:, kalman.VARIANCE, :2].sum(axis=1) / 2) / height
-        speed = np.hypot(state[:, kalman.VELOCITY, 0], state[:, kalman.VELOCITY, 1]) / height
-        standing = (speed < _STANDING_SPEED) & (captured - table.started > _STANDING_AFTER * MICROSECONDS)
-        lost = table.seen < self._captured
-        widening: npt.NDArray[np.float64] = np.minimum(_DEVIATIONS * deviation, _MOST_WIDENING)
-        widening[standing | lost] = 0.0  # else what is parked or gone would catch what passes by
-        return widening.astype(np.float32)
-
-    def _associate(self, detections: FloatArray, scores: FloatArray, captured: Instant) -> tuple[IntArray, IntArray]:
-        """Rows of tracks and of detections (M, 4: centre x, centre y, width, height) that belong together."""
-        settings, table = self._settings, self._table
-        predicted = table.boxes().astype(np.float32)
-        pairs = near_pairs(predicted, self._widening(captured), detections)
-        confident = scores >= np.float32(settings.high_confidence)
-        free = np.ones(len(table), np.bool_)
-
-        first = pairs.select(confident[pairs.detections] & (pairs.widened_iou >= np.float32(settings.iou_first)))
-        rows, columns = assign(first.tracks, first.detections, _gain(first, scores))
-        free[rows] = False
-        weak = ~confident[pairs.detections] & (free & table.confirmed)[pairs.tracks]
-        weak &= pairs.iou >= np.float32(settings.iou_second)
-        if not weak.any():
-            return rows, columns
-        second = pairs.select(weak)
-        more_rows, more_columns = assign(second.tracks, second.detections, _gain(second, scores))
-        return np.concatenate((rows, more_rows)), np.concatenate((columns, more_columns))
+        lost: IntArray = rows[(table.latest[FRAME, rows] < now.frame - 1) & table.confirmed[rows]]
+        return lost
 
     def _start(
-        self,
-        rows: IntArray,
-        columns: IntArray,
-        measured: npt.NDArray[np.float64],
-        scores: FloatArray,
-        captured: Instant,
-    ) -> tuple[IntArray, IntArray]:
-        """Starts tracks with the confident detections that continue none; adds them to the matches."""
-        unmatched = scores >= np.float32(self._settings.new_track_confidence)
-        unmatched[columns] = False
-        new = np.flatnonzero(unmatched)
+        self, rows: IntArray, columns: IntArray, state: npt.NDArray[np.float64], eligible: npt.NDArray[np.bool_], now: Moment
+    ) -> tuple[IntArray, IntArray, tuple[int, ...]]:
+        """Starts tracks with the eligible detections (M,) that continue none; adds them to the matches."""
+        eligible[columns] = False
+        new = eligible.nonzero()[0]
         if len(new) == 0:
-            return rows, columns
+            return rows, columns, ()
         alive = len(self._table)
-        ids = np.arange(self._next_id, self._next_id + len(new))
-        self._next_id += len(new)
-        self._table.append(ids, captured, kalman.initiate(measured[new]))
-        return np.concatenate((rows, np.arange(alive, alive + len(new)))), np.concatenate((columns, new))
+        ids = np.arange(self.next_id, self.next_id + len(new))
+        self.next_id += len(new)
+        self._table.append(ids, now.captured, now.frame, kalman.initiate(state.take(new, 1)))
+        self._features.append(len(new))
+        rows = np.concatenate((rows, np.arange(alive, alive + len(new))))
+        return rows, np.concatenate((columns, new)), tuple(ids.tolist())
 
-    def _register(
-        self,
-        rows: IntArray,
-        columns: IntArray,
-        boxes: FloatArray,
-        scores: FloatArray,
-        classes: IntArray,
-        captured: Instant,
-    ) -> tuple[EarlierSightings, ...]:
-        """Books the sightings, and confirms."""
-        table, needed = self._table, self._settings.confirm_hits
-        table.seen[rows] = captured
-        table.hits[rows] += 1
-        tentative = ~table.confirmed[rows]
-        if not tentative.any():
-            return ()
-        row, column = rows[tentative], columns[tentative]
-        slot = table.hits[row] - 1
-        table.history[row, slot, :4] = boxes[column]
-        table.history[row, slot, 4] = scores[column]
-        table.history[row, slot, 5] = classes[column]
-        table.history[row, slot, 6] = captured
-        new = np.sort(row[table.hits[row] >= needed])
-        table.confirmed[new] = True
-        if needed == 1:
-            return ()
-        return tuple(_earlier(int(table.ids[index]), table.history[index, : needed - 1]) for index in new)
-
-    def _leave(self, captured: Instant) -> list[int]:
-        """Drops unseen tracks that must have left the picture, and unseen tentative ones after a short while."""
+    def _sight(self, rows: IntArray, columns: IntArray, state: npt.NDArray[np.float64], measured: Measured, now: Moment) -> None:
+        """Books what was seen of each track in this frame."""
         table = self._table
-        unseen = table.seen < captured
-        if not unseen.any():
+        table.latest[:, rows] = [[now.captured], [now.captured], [now.frame]]
+        table.scores[rows] += measured.scores[columns]
+        table.sighted[:, rows] = state.take(columns, 1)
+        if measured.embeddings is not None:
+            self._features.add(rows, measured.embeddings[columns])
+        if now.captured - self._moved_on >= INTERVAL * MICROSECONDS:
+            self._moved_on = now.captured
+            table.came_from[0] = table.came_from[1]
+            table.came_from[1] = table.sighted[:2]
+
+    def _confirm(self, rows: IntArray, columns: IntArray, detections: Detections, kept: IntArray, now: Moment) -> IntArray:
+        """Remembers what was seen of tentative tracks, and confirms those that were seen often enough: their rows."""
+        table, settings = self._table, self._settings
+        tentative = ~table.confirmed[rows]
+        if not np.count_nonzero(tentative):
+            return rows[:0]
+        row, seen = rows[tentative], kept[columns[tentative]]
+        slot = table.hits[row]
+        if slot.max() >= table.history.shape[1]:
+            table.history = np.concatenate((table.history, np.zeros_like(table.history)), axis=1)
+        table.history[row, slot, :4] = detections.boxes[seen]
+        table.history[row, slot, 4] = detections.scores[seen]
+        table.history[row, slot, 5] = detections.classes[seen]
+        table.history[row, slot, CAPTURED] = now.captured
+        table.hits[row] += 1
+        ready = slot + 1 >= settings.confirm_hits
+        ready &= now.captured - table.started[row] >= settings.confirm_after * MICROSECONDS
+        new = row[ready]
+        table.confirmed[new] = True
+        return new
+
+    def _wait_for_hidden(self, unseen: IntArray, measured: Measured, now: Moment) -> None:
+        """For tracks that stand still behind another vehicle the time since their latest sighting stops."""
+        table = self._table
+        if self._captured is None or len(measured.scores) == 0:
+            return
+        waiting = unseen[now.standing[unseen]]
+        if len(waiting) == 0:
+            return
+        longest = self._settings.max_hidden * MICROSECONDS
+        waiting = waiting[table.latest[AWAITED, waiting] - table.latest[SEEN, waiting] < longest]
+        covered = covered_by(corners(table.boxes().take(waiting, 1)), corners(measured.boxes)).max(axis=1)
+        table.latest[AWAITED, waiting[covered >= _HIDDEN]] += now.captured - self._captured
+
+    def _join(self, fragment: int, old: int) -> None:
+        """Lets a track that was just confirmed go on as the lost one that it continues."""
+        table = self._table
+        for values in (table.ids, table.started, table.first_frame):
+            values[fragment] = values[old]
+        table.scores[fragment] += table.scores[old]
+
+    def _earlier(self, new: IntArray) -> tuple[EarlierSightings, ...]:
+        """Where tracks that were just confirmed have been seen before this frame."""
+        table = self._table
+        return tuple(
+            _sightings(int(table.ids[row]), table.history[row, : table.hits[row] - 1])
+            for row in new.tolist()
+            if table.hits[row] > 1
+        )
+
+    def _output(self, rows: IntArray, boxes: FloatArray) -> FloatArray:
+        """What is reported of tracks: their detections (N, 4), or what the filter makes of them."""
+        if self._settings.output_box == "detector":
+            return boxes
+        filtered = corners(self._table.boxes().take(rows, 1))
+        return filtered if self._frame_size is None else clipped(filtered, self._frame_size)
+
+    def _leave(self, unseen: IntArray, gone: list[int], now: Moment) -> list[int]:
+        """Drops ``gone`` tracks, unseen ones that must have left the picture, and unseen tentative ones after a short while."""
+        table = self._table
+        if len(unseen) == 0:
             return []
-        waited = captured - table.seen > self._settings.max_unconfirmed_lost * MICROSECONDS
-        over = unseen & ~table.confirmed & waited
+        over = ~table.confirmed[unseen]
+        if np.count_nonzero(over):
+            over &= now.captured - table.latest[SEEN, unseen] > self._settings.max_unconfirmed_lost * MICROSECONDS
         if self._frame_size is not None:
-            over |= unseen & (_visible_share(table.boxes(), self._frame_size) < _LEAST_VISIBLE)
-        if not over.any():
+            over |= self._left(unseen, self._frame_size)
+        if gone:
+            over |= np.isin(unseen, gone)
+        if not np.count_nonzero(over):
             return []
-        ended = [int(id_) for id_ in table.ids[over & table.confirmed]]
-        table.keep(~over)
-        return ended
+        keep = np.ones(len(table), np.bool_)
+        keep[unseen[over]] = False
+        ended: set[int] = set(table.ids[~keep & table.confirmed].tolist())
+        if gone:
+            ended -= set(table.ids[keep].tolist())  # the id of a fragment that was joined goes on
+        self._keep(keep)
+        return list(ended)
+
+    def _left(self, unseen: IntArray, frame_size: tuple[int, int]) -> npt.NDArray[np.bool_]:
+        """Which of the unseen tracks, as predicted, are hardly in the picture any more."""
+        centre = self._table.kalman[kalman.POSITION, :2].take(unseen, 1)
+        outside = (centre < 0) | (centre > np.array(frame_size)[:, None])
+        if not np.count_nonzero(outside):  # the common case: at least a quarter of each box is visible
+            nowhere: npt.NDArray[np.bool_] = outside[0]
+            return nowhere
+        return visible_share(self._table.boxes().take(unseen, 1), frame_size) < _LEAST_VISIBLE
 
 
-def _gain(pairs: Pairs, scores: FloatArray) -> npt.NDArray[np.float64]:
-    """How good each pair is, above zero: the overlap, or how small the gap is, weighed with the score as in ByteTrack.
-
-    Squared, so that one good pair beats two poor ones that would take its track and its detection apart.
-    """
-    closeness = np.maximum(pairs.iou - pairs.separation + _CLOSENESS_OFFSET, 0).astype(np.float64)
-    gain: npt.NDArray[np.float64] = np.maximum(np.square(closeness), _LEAST_GAIN) * scores[pairs.detections]
-    return gain
-
-
-def _earlier(track: int, history: npt.NDArray[np.float64]) -> EarlierSightings:
+def _sightings(track: int, history: npt.NDArray[np.float64]) -> EarlierSightings:
     return EarlierSightings(
         id=track,
-        times=history[:, 6].astype(np.int64),
+        times=history[:, CAPTURED].astype(np.int64),
         boxes=history[:, :4].astype(np.float32),
         scores=history[:, 4].astype(np.float32),
         classes=history[:, 5].astype(np.int64),
     )
-
-
-def _visible_share(predicted: npt.NDArray[np.float64], frame_size: tuple[int, int]) -> FloatArray:
-    """Share of each box (N, 4: centre x, centre y, width, height) inside the picture, (N,)."""
-    boxes = corners(predicted)
-    inside = np.clip(boxes, 0, np.array([*frame_size, *frame_size], np.float32))
-    size, visible = boxes[:, 2:] - boxes[:, :2], inside[:, 2:] - inside[:, :2]
-    share: FloatArray = visible.prod(axis=1) / np.maximum(size.prod(axis=1), np.float32(1e-6))
-    return share

@@ -76,11 +76,15 @@ class TrackletBuilder:
         earlier = {sightings.id: sightings for sightings in tracks.earlier}
         clock = Clock(frame.clock, math.hypot(frame.clock_uncertainty, self._camera.clock.uncertainty))
         for index, number in enumerate(tracks.ids.tolist()):
-            passage = self._passages.get(number) or self._begin(number, tracks, index, clock, earlier.get(number))
+            passage = self._passages.get(number)
+            if passage is None:
+                passage = self._begin(number, tracks, index, clock, earlier.get(number))
+            elif number in earlier:  # a fragment that goes on as this track
+                _recall(passage, earlier[number])
             self._sight(passage, tracks, index, clock)
-        given_up = after(tracks.captured, -self._settings.max_lost)
+        given_up = after(tracks.captured, -(self._settings.closed_after + self._settings.max_hidden))
         for number, passage in self._passages.items():
-            # The tracker gives up at the same time; what it said so in may have been a frame that could not be analysed.
+            # The tracker gives up at that time at the latest; what it said so in may have been a frame that was not analysed.
             passage.ended = passage.ended or number in tracks.ended or passage.end < given_up
         self._pending = tracks.pending
         return self._pictures.choose(self._passages, tracks, frame)
@@ -183,10 +187,7 @@ class TrackletBuilder:
             velocity=tracks.velocities[index],
         )
         if earlier is not None:
-            for at, box in zip(earlier.times.tolist(), earlier.boxes, strict=True):
-                passage.path.observe(at, box)
-            passage.vote(earlier.classes, earlier.scores)
-            passage.sightings = len(earlier.times)
+            _recall(passage, earlier)
         self._passages[number] = passage
         return passage
 
@@ -246,3 +247,11 @@ class TrackletBuilder:
             for model, digest in self._hashes.items()
             if model in passage.views
         )
+
+
+def _recall(passage: Passage, earlier: EarlierSightings) -> None:
+    """Books what was seen of a vehicle before it could be told."""
+    for at, box in zip(earlier.times.tolist(), earlier.boxes, strict=True):
+        passage.path.observe(at, box)
+    passage.vote(earlier.classes, earlier.scores)
+    passage.sightings += len(earlier.times)

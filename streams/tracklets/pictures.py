@@ -15,14 +15,15 @@ from throughline.settings import TrackingSettings
 from throughline.times import Instant, after
 from throughline.types import FloatArray, Frame, Image, Tracks
 
-__all__ = ["PictureChooser"]
+__all__ = ["LEAST_WIDTH", "PictureChooser", "cut"]
 
 _GOOD_ENOUGH = 0.2  # quality of a picture whose embedding is worth having at once
 _PATIENCE = 0.3  # seconds a confirmed vehicle waits for such a picture; then any will do
 _CLEARLY_BETTER = 1.2  # times the quality
 _MUCH_BETTER = 1.5
 _SAME_VIEW = 0.75  # overlap with the box embedded last: more shows nothing new
-_LEAST_WIDTH = 8  # pixels
+LEAST_WIDTH = 8
+"""Pixels; narrower pictures are not embedded."""
 _SHOT_INTERVAL = 0.5  # seconds between two best shots of one vehicle
 _SHOT_MARGIN = 0.08  # of the box's size, around it
 
@@ -51,7 +52,7 @@ class PictureChooser:
         shapes = shape_quality(tracks.boxes, tracks.scores, (width, height))
         for number, box, shape in zip(tracks.ids.tolist(), tracks.boxes, shapes.tolist(), strict=True):
             passage = passages[number]
-            image = _cut(frame.image, box)
+            image = cut(frame.image, box)
             may_embed = self._embeds and self._embeddable(image) and self._due(passage, tracks.captured)
             may_keep = image.size > 0 and _keepable(passage, shape, tracks.captured)
             if not (may_embed or may_keep):
@@ -68,7 +69,7 @@ class PictureChooser:
         return Observation(tuple(crop for _, _, crop in crops), tuple(shots))
 
     def _embeddable(self, image: Image) -> bool:
-        return bool(image.shape[0] >= self._settings.min_box and image.shape[1] >= _LEAST_WIDTH)
+        return bool(image.shape[0] >= self._settings.min_box and image.shape[1] >= LEAST_WIDTH)
 
     def _due(self, passage: Passage, now: Instant) -> bool:
         return passage.asked is None or now >= after(passage.asked, self._settings.embed_interval)
@@ -88,7 +89,7 @@ def _keepable(passage: Passage, quality: float, now: Instant) -> bool:
     return best is None or (quality >= _CLEARLY_BETTER * best.quality and now >= after(best.at, _SHOT_INTERVAL))
 
 
-def _cut(image: Image, box: FloatArray, margin: float = 0.0) -> Image:
+def cut(image: Image, box: FloatArray, margin: float = 0.0) -> Image:
     """The part of ``image`` inside ``box`` (4,), widened by ``margin`` of its size; a view, empty when there is none."""
     x1, y1, x2, y2 = (float(value) for value in box)
     more_x, more_y = margin * (x2 - x1), margin * (y2 - y1)
@@ -101,4 +102,4 @@ def _shot(passage: Passage, frame: Frame, box: FloatArray, quality: float) -> Sh
     path = f"{passage.tracklet}-{passage.shots}.jpg"
     passage.shots += 1
     passage.best_shot = BestShot(f"shots/{path}", frame.captured, quality)
-    return Shot(passage.tracklet, path, _cut(frame.image, box, _SHOT_MARGIN).copy(), quality)
+    return Shot(passage.tracklet, path, cut(frame.image, box, _SHOT_MARGIN).copy(), quality)

@@ -27,7 +27,7 @@ def analysed(image: Image, boxes: list[list[float]], camera: str = "c01") -> tup
     ints = np.arange(count, dtype=np.int64)
     ones = np.ones(count, np.float32)
     box_array = np.array(boxes, np.float32).reshape(count, 4)
-    tracks = Tracks(1, ints, box_array, np.zeros((count, 2), np.float32), ones, ints, ints)
+    tracks = Tracks(1, ints, box_array, np.zeros((count, 2), np.float32), ones, ints, ints, ones)
     return Frame(camera, 0, 1, ClockSource.RTCP, 0.02, image), tracks
 
 

@@ -6,9 +6,11 @@ from throughline.settings.kafka import EMBEDDED, KafkaSettings
 from throughline.settings.links import GroupSettings, LinkDefaults, LinkSettings, TravelSettings
 from throughline.settings.matching import MatchingSettings
 from throughline.settings.models import EmbedderSettings, ModelsSettings
+from throughline.settings.search import SearchSettings
 from throughline.settings.site import Site, dump_site, load_site, parse_site, site_json_schema
-from throughline.settings.streams import StreamSettings, TrackingSettings
+from throughline.settings.streams import StreamSettings
 from throughline.settings.telemetry import TelemetrySettings
+from throughline.settings.tracking import RejoinSettings, TrackAppearanceSettings, TrackingSettings
 
 __all__ = [
     "EMBEDDED",
@@ -22,10 +24,13 @@ __all__ = [
     "LinkSettings",
     "MatchingSettings",
     "ModelsSettings",
+    "RejoinSettings",
+    "SearchSettings",
     "Site",
     "SiteFileError",
     "StreamSettings",
     "TelemetrySettings",
+    "TrackAppearanceSettings",
     "TrackingSettings",
     "TravelSettings",
     "dump_site",

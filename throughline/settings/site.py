@@ -16,8 +16,10 @@ from throughline.settings.kafka import KafkaSettings
 from throughline.settings.links import GroupSettings, LinkSettings
 from throughline.settings.matching import MatchingSettings
 from throughline.settings.models import ModelsSettings
-from throughline.settings.streams import StreamSettings, TrackingSettings
+from throughline.settings.search import SearchSettings
+from throughline.settings.streams import StreamSettings
 from throughline.settings.telemetry import TelemetrySettings
+from throughline.settings.tracking import TrackingSettings
 
 __all__ = ["Site", "dump_site", "load_site", "parse_site", "site_json_schema"]
 
@@ -38,6 +40,7 @@ class Site(Section):
         "deny", description="What holds between cameras that no link joins."
     )
     matching: MatchingSettings = Field(default_factory=MatchingSettings, description="How matches are decided.")
+    search: SearchSettings = Field(default_factory=SearchSettings, description="Search by picture.")
 
     @field_validator("cameras")
     @classmethod
