@@ -28,7 +28,9 @@ _AT_ONCE = 64
 
 def sets(of: Sequence[Sequence[int]], width: int | None = None) -> IntArray:
     """Sets of slots as an array, -1 where a set has no more."""
-    width = width or max((len(one) for one in of), default=1)
+    width = width or max(map(len, of), default=1)
+    if width == 1:
+        return np.array(of, np.int64).reshape(len(of), 1)
     return np.array([[*one, *([-1] * (width - len(one)))] for one in of], np.int64).reshape(len(of), width)
 
 
@@ -45,6 +47,17 @@ class Options:
     def __init__(self, gallery: Gallery, vehicles: Vehicles, decisions: Decisions, scorer: Scorer) -> None:
         self._gallery, self._vehicles, self._decisions, self._scorer = gallery, vehicles, decisions, scorer
         self._table = scorer.table
+        self._near: dict[int, list[int]] = {}
+
+    def refresh(self) -> None:
+        """The gallery has changed."""
+        self._near.clear()
+
+    def _all_near(self, slot: int) -> list[int]:
+        near = self._near.get(slot)
+        if near is None:
+            near = self._near[slot] = self._gallery.near(slot)
+        return near
 
     def of(self, units: Sequence[Unit], *, keep_own: bool = False) -> list[OptionsOf]:
         """The options of each unit.
@@ -82,7 +95,7 @@ class Options:
         seconds: list[int] = []
         for row, unit in enumerate(units):
             for slot in unit:
-                near = self._gallery.near(slot)
+                near = self._all_near(slot)
                 firsts += near
                 seconds += [slot] * len(near)
                 rows += [row] * len(near)
@@ -112,13 +125,13 @@ class Options:
 
     def broken_within_reach(self, slots: Sequence[int]) -> list[Vehicle]:
         """Vehicles with several sightings by one camera, that these sightings are in or could join."""
-        near = dict.fromkeys(other for slot in slots for other in (slot, *self._gallery.near(slot)))
+        near = dict.fromkeys(other for slot in slots for other in (slot, *self._all_near(slot)))
         places = np.unique(self._vehicles.places(self._table.number[np.array(list(near), np.int64)]))
         return [self._vehicles.at(place) for place in places[places >= 0].tolist() if self._vehicles.broken[place]]
 
     def within_reach(self, slots: Sequence[int]) -> list[tuple[int, int]]:
         """How many sightings of other cameras, and of the same one, could come straight before or behind each of these."""
-        near = [self._gallery.near(slot) for slot in slots]
+        near = [self._all_near(slot) for slot in slots]
         row = np.repeat(np.arange(len(slots)), [len(others) for others in near])
         first = np.array([other for others in near for other in others], np.int64)
         second = np.array(slots, np.int64)[row]

@@ -106,10 +106,10 @@ class Posteriors:
             firsts.append(len(rows))
             rows.append({(place, vehicle): score for vehicle, score in found.items()})
             likely = max(found.values(), default=0.0) - _CONTESTED
-            contested = {vehicle for vehicle, score in found.items() if score > likely}
-            for rival in self._rivals(slot, [vehicle for vehicle in found if vehicle in contested]):
+            contested = [vehicle for vehicle, score in found.items() if score > likely]
+            for rival in self._rivals(slot, contested):
                 claims = self._grouping.claims(rival)
-                rows.append({(place, vehicle): score for vehicle, score in claims.items() if vehicle in contested})
+                rows.append({(place, vehicle): claims[vehicle] for vehicle in contested if vehicle in claims})
         shares = marginals(rows)
         return [{vehicle: share for (_, vehicle), share in shares[first].items()} for first in firsts]
 

@@ -82,10 +82,11 @@ class Resolver:
         self._decisions.now = epoch.at
         self._lessons.refresh(epoch.at)
         latest = {revision.sighting.id: revision for revision in epoch.revisions}  # in the order of their numbers
-        known = {tracklet for tracklet in latest if self.gallery.slot(tracklet) is not None}
+        new = [tracklet for tracklet in latest if self.gallery.slot(tracklet) is None]
         changed = [slot for revision in latest.values() if (slot := self._take(revision)) is not None]
-        self._count_rejected([slot for slot in changed if self._table.at(slot).id not in known])
         changed += self._expire(has_gone)
+        self._options.refresh()
+        self._count_rejected([slot for tracklet in new if (slot := self.gallery.slot(tracklet)) is not None])
         reasons = dict.fromkeys(changed, "evidence")
         for correction in epoch.corrections:
             reasons |= dict.fromkeys(self._correct(correction), "operator")
