@@ -7,13 +7,14 @@ to associate: HybridBoosted multi-target tracker for crowded scene", CVPR 2009.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
-from evaluation.boxes import EPSILON, Boxes, dense, pictures, require_one_box_a_frame
+from evaluation.boxes import EPSILON, Boxes, Picture, dense, pictures, require_one_box_a_frame
 
 __all__ = ["ClearScore", "clear_score"]
 
@@ -79,7 +80,7 @@ class ClearScore:
         return self.true_positives + self.false_negatives
 
 
-def clear_score(truth: Boxes, result: Boxes, *, iou: float = 0.5) -> ClearScore:
+def clear_score(truth: Boxes, result: Boxes, *, iou: float = 0.5, shown: Sequence[Picture] | None = None) -> ClearScore:
     """CLEAR MOT of one sequence.
 
     In each picture boxes that overlap by at least ``iou`` are matched one to one so that as many matches as possible
@@ -90,6 +91,7 @@ def clear_score(truth: Boxes, result: Boxes, *, iou: float = 0.5) -> ClearScore:
         truth: What was there.
         result: What was found.
         iou: Least intersection over union of a match.
+        shown: What `evaluation.boxes.pictures` gives of them, where that is known already.
 
     Raises:
         ValueError: an id has two boxes in one frame.
@@ -102,7 +104,7 @@ def clear_score(truth: Boxes, result: Boxes, *, iou: float = 0.5) -> ClearScore:
     last = np.full(len(lengths), _NOBODY)  # found track of the last match
     matched, begun = np.zeros(len(lengths), np.int64), np.zeros(len(lengths), np.int64)
     switches, overlap = 0, 0.0
-    for picture in pictures(truth, result):
+    for picture in pictures(truth, result) if shown is None else shown:
         rows, columns = _match(picture.iou, found_track[picture.found] == before[true_track[picture.true], None], iou)
         tracks, found = true_track[picture.true[rows]], found_track[picture.found[columns]]
         switches += int(np.sum((last[tracks] != _NOBODY) & (last[tracks] != found)))

@@ -6,13 +6,14 @@ Vision 129, 2021.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
-from evaluation.boxes import EPSILON, Boxes, dense, pictures, require_one_box_a_frame
+from evaluation.boxes import EPSILON, Boxes, Picture, dense, pictures, require_one_box_a_frame
 
 __all__ = ["ALPHAS", "HotaScore", "hota_score"]
 
@@ -130,7 +131,7 @@ class HotaScore:
         return float(self.loc_a.mean())
 
 
-def hota_score(truth: Boxes, result: Boxes) -> HotaScore:
+def hota_score(truth: Boxes, result: Boxes, shown: Sequence[Picture] | None = None) -> HotaScore:
     """HOTA of one sequence.
 
     In each picture boxes are matched one to one so that the sum of overlap times global alignment of the two tracks is
@@ -140,18 +141,20 @@ def hota_score(truth: Boxes, result: Boxes) -> HotaScore:
     Args:
         truth: What was there.
         result: What was found.
+        shown: What `evaluation.boxes.pictures` gives of them, where that is known already.
 
     Raises:
         ValueError: an id has two boxes in one frame.
     """
+    shown = tuple(pictures(truth, result)) if shown is None else shown
     require_one_box_a_frame(truth, "truth")
     require_one_box_a_frame(result, "result")
     true_track, true_lengths = dense(truth.ids)
     found_track, found_lengths = dense(result.ids)
-    alignment = _alignment(truth, result)
+    alignment = _alignment(truth, result, shown)
     # Of each match the two tracks, as one number, and the overlap.
     pairs, overlaps = [np.zeros(0, np.int64)], [np.zeros(0)]
-    for picture in pictures(truth, result):
+    for picture in shown:
         here, there = true_track[picture.true], found_track[picture.found]
         rows, columns = linear_sum_assignment(alignment[np.ix_(here, there)] * picture.iou, maximize=True)
         pairs.append(here[rows] * len(found_lengths) + there[columns])
@@ -173,7 +176,7 @@ def hota_score(truth: Boxes, result: Boxes) -> HotaScore:
     )
 
 
-def _alignment(truth: Boxes, result: Boxes) -> _Curve:
+def _alignment(truth: Boxes, result: Boxes, shown: Sequence[Picture]) -> _Curve:
     """(T, F) how well each two tracks go together over the whole sequence, before any box is matched.
 
     It is the Jaccard index of the two tracks where a picture counts as common by the share that this pair's overlap has
@@ -182,7 +185,7 @@ def _alignment(truth: Boxes, result: Boxes) -> _Curve:
     true_track, true_lengths = dense(truth.ids)
     found_track, found_lengths = dense(result.ids)
     common = np.zeros((len(true_lengths), len(found_lengths)))
-    for picture in pictures(truth, result):
+    for picture in shown:
         iou = picture.iou
         either = iou.sum(0)[None] + iou.sum(1)[:, None] - iou
         share = np.divide(iou, either, out=np.zeros_like(iou), where=either > EPSILON)

@@ -5,13 +5,14 @@ Ristani et al., "Performance measures and a data set for multi-target, multi-cam
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
-from evaluation.boxes import Boxes, pictures
+from evaluation.boxes import Boxes, Picture, pictures
 
 __all__ = ["Boxes", "IdentityScore", "identity_score", "overlapping"]
 
@@ -54,10 +55,12 @@ class IdentityScore:
         return IdentityScore(*(getattr(self, field.name) + getattr(other, field.name) for field in fields(self)))
 
 
-def overlapping(truth: Boxes, result: Boxes, *, iou: float = 0.5) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def overlapping(
+    truth: Boxes, result: Boxes, *, iou: float = 0.5, shown: Sequence[Picture] | None = None
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Indices (K,) into ``truth`` and (K,) into ``result`` of all pairs in one picture that overlap by at least ``iou``."""
     pairs: list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]] = []
-    for picture in pictures(truth, result):
+    for picture in pictures(truth, result) if shown is None else shown:
         rows, columns = np.nonzero(picture.iou >= iou)
         pairs.append((picture.true[rows], picture.found[columns]))
     if not pairs:
@@ -65,7 +68,7 @@ def overlapping(truth: Boxes, result: Boxes, *, iou: float = 0.5) -> tuple[npt.N
     return np.concatenate([here for here, _ in pairs]), np.concatenate([there for _, there in pairs])
 
 
-def identity_score(truth: Boxes, result: Boxes, *, iou: float = 0.5) -> IdentityScore:
+def identity_score(truth: Boxes, result: Boxes, *, iou: float = 0.5, shown: Sequence[Picture] | None = None) -> IdentityScore:
     """IDF1, IDP and IDR over all cameras together.
 
     Each identity of the truth is given at most one of the result and the other way round, so that as many boxes as
@@ -76,10 +79,11 @@ def identity_score(truth: Boxes, result: Boxes, *, iou: float = 0.5) -> Identity
         truth: What was there.
         result: What was found.
         iou: Least intersection over union of two boxes of one vehicle.
+        shown: What `evaluation.boxes.pictures` gives of them, where that is known already.
     """
     true_ids, true_index = np.unique(truth.ids, return_inverse=True)
     found_ids, found_index = np.unique(result.ids, return_inverse=True)
-    here, there = overlapping(truth, result, iou=iou)
+    here, there = overlapping(truth, result, iou=iou, shown=shown)
     agreements = np.zeros((len(true_ids), len(found_ids)))
     cells = np.stack((truth.frames[here], true_index[here], found_index[there]))
     _, rows, columns = np.unique(cells, axis=1) if len(here) else cells

@@ -160,10 +160,13 @@ def evaluate_sct(truth: Mapping[str, SctTruth], result: Mapping[str, Boxes], *, 
     if strangers:
         raise ValueError(f"results without a truth: {', '.join(strangers)}; the truth has {', '.join(truth)}")
     by_camera = {}
-    for camera, shown in truth.items():
-        true, found = without_ignored(shown, result.get(camera, mot_boxes([])), least_height=least_height)
+    for camera, there in truth.items():
+        true, found = without_ignored(there, result.get(camera, mot_boxes([])), least_height=least_height)
         try:
-            by_camera[camera] = TrackingScore(hota_score(true, found), clear_score(true, found), identity_score(true, found))
+            shown = tuple(pictures(true, found))
+            by_camera[camera] = TrackingScore(
+                hota_score(true, found, shown), clear_score(true, found, shown=shown), identity_score(true, found, shown=shown)
+            )
         except ValueError as error:
             raise ValueError(f"camera {camera}: {error}") from error
     missing = tuple(camera for camera in truth if camera not in result)
