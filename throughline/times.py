@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 
-__all__ = ["MICROSECONDS", "Instant", "after", "parse_duration", "seconds_between", "to_instant", "to_iso"]
+__all__ = ["MICROSECONDS", "Instant", "after", "from_iso", "parse_duration", "seconds_between", "to_instant", "to_iso"]
 
 Instant = int
 """Microseconds since 1970-01-01T00:00:00Z."""
@@ -38,6 +38,20 @@ def seconds_between(earlier: Instant, later: Instant) -> float:
 def to_iso(instant: Instant) -> str:
     """ISO 8601 in UTC with microseconds, for people and for JSON."""
     return (_EPOCH + timedelta(microseconds=instant)).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def from_iso(text: str) -> Instant:
+    """The instant that ISO 8601 text means; a day is its first moment, and a time without a zone is UTC.
+
+    Raises:
+        ValueError: the text is none.
+    """
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is no time: expected ISO 8601, such as 2026-05-01T12:30:00Z or 2026-05-01") from None
+    zoned = time if time.tzinfo is not None else time.replace(tzinfo=UTC)
+    return (zoned - _EPOCH) // timedelta(microseconds=1)
 
 
 def parse_duration(text: str | float) -> float:

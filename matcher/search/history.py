@@ -89,8 +89,8 @@ class History:
         make_index: Makes the index over a model's vectors.
 
     Attributes:
-        evicted: Tracklets forgotten, by reason: ``age``, ``capacity``.
-        skipped: Records without effect, by reason: ``unreadable``, ``repeated``, ``old``, ``mismatch``.
+        evicted: Tracklets forgotten, by reason: ``age``, ``capacity``; whoever exports these counts clears them.
+        skipped: Records without effect, by reason: ``unreadable``, ``repeated``, ``old``, ``mismatch``; likewise.
     """
 
     def __init__(self, settings: SearchSettings, make_index: Callable[[VectorRows], VectorIndex]) -> None:

@@ -9,7 +9,7 @@ import math
 import os
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -25,7 +25,7 @@ __all__ = ["IvfIndex", "faiss_is_installed"]
 _TARGET: Final = 0.99
 """Share of the truly nearest that a fresh index must find."""
 _JUDGED_BY: Final = 100
-"""Nearest rows that this is judged by."""
+"""Nearest rows that this is judged by; of small sets fewer, since what is far counts as near there."""
 _TRIALS: Final = 128
 _CHANGED: Final = 0.2
 """Share of rows that have changed since the index was built, from which on it is built anew."""
@@ -63,7 +63,8 @@ class _Built:
         count: How many these are.
         stamp: `VectorRows.clock` then: what has a later stamp must not be taken from here.
         clusters: How many there are.
-        probes: Clusters that must be compared with to find enough.
+        probes: Clusters that must be compared with to find enough of the nearest ``judged_by``.
+        judged_by: How many that are.
         on_gpu: The index lies on a GPU, which cannot leave rows out by itself.
     """
 
@@ -73,6 +74,7 @@ class _Built:
     stamp: int
     clusters: int
     probes: int
+    judged_by: int
     on_gpu: bool
 
 
@@ -81,8 +83,8 @@ class IvfIndex:
 
     The index is built in a thread from the rows as they are, and never changed. What was put or replaced since is searched
     exactly beside it, what was freed since is left out; when that has become much, the index is built anew. Each build measures
-    how many clusters must be compared with to find 99 % of the nearest, and where that would be a quarter of them or
-    more, search stays exact. Similarities are always computed from the vectors themselves.
+    how many clusters must be compared with to find 99 % of the nearest, and where that would be more than half
+    of them, search stays exact. Similarities are always computed from the vectors themselves.
 
     Args:
         rows: What is searched.
@@ -108,7 +110,7 @@ class IvfIndex:
         size = len(built.members)
         indexed[:size] = allowed[:size] & built.members & (self._rows.stamps[:size] <= built.stamp)
         candidates = _search(built, query, count, indexed)
-        if len(candidates) < min(count, np.count_nonzero(indexed)):  # the filter left too little of the clusters
+        if len(candidates) < min(count, int(np.count_nonzero(indexed))):  # the filter left too little of the clusters
             return self._exact.search(query, count, allowed)
         fresh = self._exact.search(query, count, allowed & ~indexed)
         rows = np.concatenate([candidates, fresh.rows])
@@ -158,7 +160,7 @@ def _search(built: _Built, query: FloatArray, count: int, indexed: BoolArray) ->
     if not allowed:
         return np.zeros(0, np.int64)
     rarity = built.count / allowed  # what is left over lies in more clusters
-    probes = math.ceil(built.probes * rarity * max(1.0, count / _JUDGED_BY))
+    probes = math.ceil(built.probes * rarity * max(1.0, count / built.judged_by))
     if built.on_gpu:
         wanted = min(_MOST_OF_A_GPU, math.ceil(1.5 * count * rarity) + 32)
         parameters = _faiss().SearchParametersIVF(nprobe=min(probes, built.clusters, _MOST_OF_A_GPU))
@@ -183,6 +185,7 @@ def _build(rows: VectorRows, stamp: int, stopped: threading.Event) -> _Built | N
     halves = faiss.ScalarQuantizer.QT_fp16  # embeddings come as such, so nothing is lost
     index = faiss.IndexIVFScalarQuantizer(coarse, rows.dimension, clusters, halves, faiss.METRIC_INNER_PRODUCT, False)
     index.cp.niter = _ITERATIONS
+    index.cp.min_points_per_centroid, index.cp.max_points_per_centroid = 1, _TRAINED_WITH
     sample = random.choice(places, min(len(places), clusters * _TRAINED_WITH), replace=False)
     index.train(rows.take(np.sort(sample)))
     for first, block in rows.blocks():
@@ -192,12 +195,13 @@ def _build(rows: VectorRows, stamp: int, stopped: threading.Event) -> _Built | N
         if len(here):
             index.add_with_ids(block[here], here + first)
     index, on_gpu = _moved_to_gpu(index)
-    probes = _probes_needed(index, rows, members, random, clusters)
-    if probes is None:
+    judged_by = min(_JUDGED_BY, max(10, len(places) // 500))
+    built = _tuned(_Built(index, members, len(places), stamp, clusters, 0, judged_by, on_gpu), rows, random)
+    if built is None:
         log.info("an approximate index would miss too much, searches stay exact", vectors=len(places))
-        return None
-    log.info("searches use an index", vectors=len(places), clusters=clusters, probes=probes, gpu=on_gpu)
-    return _Built(index, members, len(places), stamp, clusters, probes, on_gpu)
+    else:
+        log.info("searches use an index", vectors=len(places), clusters=clusters, probes=built.probes, gpu=on_gpu)
+    return built
 
 
 def _moved_to_gpu(index: Any) -> tuple[Any, bool]:
@@ -210,21 +214,22 @@ def _moved_to_gpu(index: Any) -> tuple[Any, bool]:
     return faiss.index_cpu_to_gpu(resources, 0, index), True
 
 
-def _probes_needed(index: Any, rows: VectorRows, members: BoolArray, random: np.random.Generator, clusters: int) -> int | None:
-    """Least number of clusters, in steps of two, with which trial searches find enough; None: too many."""
-    places = np.flatnonzero(members)
+def _tuned(built: _Built, rows: VectorRows, random: np.random.Generator) -> _Built | None:
+    """With the least number of clusters, in steps of two, with which trials find enough; None: that is too many."""
+    places = np.flatnonzero(built.members)
     trials = rows.take(random.choice(places, _TRIALS))
     # Half of them lie off the stored ones, as pictures from elsewhere do.
     trials[::2] += 0.5 * rows.take(random.choice(places, len(trials[::2])))
     trials /= np.linalg.norm(trials, axis=1, keepdims=True)
+    valid = built.members & (rows.stamps[: len(built.members)] <= built.stamp)  # what has changed meanwhile proves nothing
     exact = ExactIndex(rows)
-    judged_by = min(_JUDGED_BY, len(places))
-    truth = [exact.search(trial, judged_by, members).rows for trial in trials]
+    truths = [exact.search(trial, built.judged_by, valid).rows for trial in trials]
+    truths = [truth[rows.stamps[truth] <= built.stamp] for truth in truths]
     probes = 4
-    while probes < clusters / 4:
-        _, found = index.search(trials, judged_by, params=_faiss().SearchParametersIVF(nprobe=probes))
-        hits = sum(np.isin(true, row).sum() for true, row in zip(truth, found, strict=True))
-        if hits >= _TARGET * judged_by * len(trials):
-            return probes
+    while probes <= built.clusters / 2:
+        tuned = replace(built, probes=probes)
+        found = (_search(tuned, trial, built.judged_by, valid) for trial in trials)
+        if sum(np.isin(truth, row).sum() for truth, row in zip(truths, found, strict=True)) >= _TARGET * sum(map(len, truths)):
+            return tuned
         probes *= 2
     return None

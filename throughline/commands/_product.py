@@ -18,6 +18,7 @@ from throughline.bus import open_bus
 from throughline.bus.protocol import Bus
 from throughline.commands._attach import attached_bus
 from throughline.commands._exit import BAD_INPUT, CommandError
+from throughline.commands._search import Searches, served_together
 from throughline.settings import EMBEDDED, KafkaSettings, ModelsSettings, Site
 from throughline.telemetry.metrics import Metrics
 from throughline.telemetry.server import Readiness
@@ -79,6 +80,9 @@ class Product:
                 if "matcher" in self._parts:
                     for site in self._sites:
                         group.create_task(self._match(site, buses[site.kafka], streams_over))
+                    for together in served_together(self._sites):
+                        of_site = {site.site: buses[site.kafka] for site in together}
+                        group.create_task(self._search(Searches(together, of_site, models, self._metrics), streams_over))
                 streaming = [
                     group.create_task(self._stream(site, models[site.site], buses[site.kafka], stop))
                     for site in self._sites
@@ -143,6 +147,15 @@ class Product:
                 await service.run(stop)
 
         await self._keep_running(part, run, stop)
+
+    async def _search(self, searches: Searches, stop: asyncio.Event) -> None:
+        async def run() -> None:
+            async with self._watched(
+                searches.part, lambda: searches.ready, "its port is taken, or it has not read what is kept yet"
+            ):
+                await searches.run(stop)
+
+        await self._keep_running(searches.part, run, stop)
 
     @contextlib.asynccontextmanager
     async def _watched(self, part: str, ready: Callable[[], bool], why: str) -> AsyncIterator[None]:

@@ -23,6 +23,7 @@ _LATENCY = (0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0,
 _WORK = (0.001, 0.002, 0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.075, 0.1, 0.2, 0.5, 1.0)
 _BATCH = (1, 2, 4, 8, 16, 32, 64)
 _PROBABILITY = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0)
+_SEARCH = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 _DELAY = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 45.0, 60.0, 90.0, 120.0, 300.0)
 
 
@@ -65,6 +66,7 @@ class Metrics:
             ("inference", self._inference),
             ("Kafka", self._bus),
             ("matcher", self._matcher),
+            ("search", self._search),
         ):
             self._part = part
             make()
@@ -116,6 +118,13 @@ class Metrics:
             "reason",
         )
         self.active_tracks = self._gauge("active_tracks", "Tracks alive.", "camera")
+        self.track_events = self._counter(
+            "track_events",
+            "What became of tracks: 'started' (not confirmed yet), 'confirmed', 'lost' (not seen any more), 'found' (again), "
+            "'ended'.",
+            "camera",
+            "event",
+        )
         self.tracklets = self._counter(
             "tracklets", "Tracklet records, by state: 'opened', 'updated', 'closed'.", "camera", "state"
         )
@@ -210,6 +219,37 @@ class Metrics:
         )
         self.gallery_tracklets = self._gauge("gallery_tracklets", "Tracklets that can still be joined.", "site")
         self.vehicles_active = self._gauge("vehicles_active", "Vehicles with a tracklet that can still be joined.", "site")
+
+    def _search(self) -> None:
+        self.search_tracklets = self._gauge("search_tracklets", "Tracklets that can be found by a search.", "site")
+        self.search_vectors = self._gauge("search_vectors", "Vectors that searches compare with.", "site")
+        self.search_evictions = self._counter(
+            "search_evictions",
+            "Tracklets that can be found no longer, by reason: 'age' (older than search.keep), 'capacity' (search.max_vectors).",
+            "site",
+            "reason",
+        )
+        self.search_records_skipped = self._counter(
+            "search_records_skipped",
+            "Records that the history of looks made no use of, by reason: 'unreadable', 'repeated' (an older revision), 'old' "
+            "(beyond search.keep already), 'future' (an hour or more after its publication), 'unknown_camera', 'mismatch' "
+            "(vectors of another length than that model's).",
+            "site",
+            "reason",
+        )
+        self.searches = self._counter(
+            "searches", "Searches, by outcome: 'answered', 'refused' (a bad question), 'failed'.", "site", "outcome"
+        )
+        self.search_seconds = self._histogram(
+            "search_seconds", "From a question to its answer, the embedding of its picture included.", _SEARCH, "site"
+        )
+        self.search_index_builds = self._counter(
+            "search_index_builds",
+            "Builds of an approximate index, by outcome: 'ready', 'inexact' (it would miss too much: search stays exact), "
+            "'failed'.",
+            "site",
+            "outcome",
+        )
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         counter = Counter(f"throughline_{name}", text, labels, registry=self.registry)
