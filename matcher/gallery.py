@@ -38,11 +38,11 @@ class _Times:
 
 @dataclass(slots=True)
 class _Camera:
-    """One camera's sightings; the end of an open one is not known, so it stands apart."""
+    """One camera's sightings; the end of an open one is not known, so it stands apart, with where it was seen last."""
 
     starts: _Times = field(default_factory=_Times)
     ends: _Times = field(default_factory=_Times)
-    open: dict[int, None] = field(default_factory=dict)
+    open: dict[int, Instant] = field(default_factory=dict)
 
 
 class Gallery:
@@ -92,14 +92,12 @@ class Gallery:
             if former.start != sighting.start:
                 camera.starts.remove(former.start, slot)
                 camera.starts.put(sighting.start, slot)
-            if former.open and sighting.open:
-                return slot
             if former.open:
                 del camera.open[slot]
             else:
                 camera.ends.remove(former.end, slot)
         if sighting.open:
-            camera.open[slot] = None
+            camera.open[slot] = sighting.end
         else:
             camera.ends.put(sighting.end, slot)
         return slot
@@ -149,7 +147,7 @@ class Gallery:
             camera = self._cameras[link.from_]
             first, last = _from_to(sighting.start, -link.maximum - slack, -link.minimum + slack)
             found += camera.ends.between(first, last)
-            found += [other for other in camera.open if self._table.at(other).end <= last]
+            found += [other for other, end in camera.open.items() if end <= last]
         own = self._own(sighting.camera)
         return found + self._cameras[sighting.camera].ends.between(*_from_to(sighting.start, -own.maximum, 0.0))
 

@@ -67,7 +67,7 @@ class Grouping:
         self._table, self._gallery, self._vehicles = table, gallery, vehicles
         self._options, self._decisions = options, decisions
         self._claims: dict[int, OptionsOf] = {}
-        self._parted: dict[tuple[int, int], None] = {}
+        self._parted: dict[int, list[int]] = {}
         self._weighed: dict[int, OptionsOf] = {}
         self._claimants: dict[Vehicle, dict[int, None]] = {}
 
@@ -141,7 +141,8 @@ class Grouping:
                     self._vehicles.move(part, None)
                     parted += [unit[0], part]
                     if part in self._decisions:
-                        self._parted[unit[0], part] = None
+                        self._parted.setdefault(unit[0], []).append(part)
+                        self._parted.setdefault(part, []).append(unit[0])
         return parted
 
     def _unit(self, slot: int, vehicle: Vehicle) -> Unit:
@@ -236,8 +237,7 @@ class Grouping:
 
     def _were_one(self, one: Vehicle, other: Vehicle) -> bool:
         """Whether parts of a track that were published as one vehicle are in either."""
-        first, second = set(one), set(other)
-        return any((a in first and b in second) or (a in second and b in first) for a, b in self._parted)
+        return any(part in other.members for slot in one for part in self._parted.get(slot, ()))
 
     def _may_merge(self, one: Vehicle, other: Vehicle, broken: bool) -> bool:
         if not broken and not self._cameras(one).isdisjoint(self._cameras(other)):

@@ -21,7 +21,7 @@ Looks: TypeAlias = Mapping[ModelKey, FloatArray]
 """Appearance by network: (1 + K, D) float32 with unit rows, the mean first, then K single views."""
 
 
-class Sighting(msgspec.Struct, frozen=True, eq=False):
+class Sighting(msgspec.Struct, frozen=True, eq=False, gc=False):
     """One revision of a tracklet; how it looks is kept in `matcher.table.SightingTable`.
 
     Attributes:

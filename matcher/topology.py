@@ -68,6 +68,7 @@ class Topology:
     evidence must be stronger.
 
     Attributes:
+        cameras: Camera ids, in the order of the site file.
         links: All links, by their numbers; those from a camera to itself come last, in the order of `cameras`.
         minimum: (L,) of each link, seconds.
         maximum: (L,) of each link, seconds.
@@ -86,7 +87,8 @@ class Topology:
         }
         self._incoming = self._by_camera(self._links.values(), incoming=True)
         self._outgoing = self._by_camera(self._links.values(), incoming=False)
-        self._numbers = {camera: number for number, camera in enumerate(self._uncertainty)}
+        self.cameras = tuple(self._uncertainty)
+        self._numbers = {camera: number for number, camera in enumerate(self.cameras)}
         self._number_links()
 
     def _add_groups(self, site: Site) -> None:
@@ -149,11 +151,6 @@ class Topology:
 
     def __contains__(self, camera: str) -> bool:
         return camera in self._uncertainty
-
-    @property
-    def cameras(self) -> tuple[str, ...]:
-        """Camera ids, in the order of the site file."""
-        return tuple(self._uncertainty)
 
     def link(self, first: str, second: str) -> Link | None:
         """The road from ``first`` to ``second``; None: there is none. From a camera to itself: a track that broke."""
