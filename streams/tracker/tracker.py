@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Final
 
 import numpy as np
@@ -81,7 +80,7 @@ class Tracker:
     def earliest_pending(self) -> Instant | None:
         """First sighting of the oldest track that is not confirmed yet; None when there is none."""
         confirmed = self._table.confirmed
-        return None if confirmed.all() else int(self._table.started[~confirmed].min())
+        return None if np.count_nonzero(confirmed) == len(confirmed) else int(self._table.started[~confirmed].min())
 
     def update(self, detections: Detections, captured: Instant) -> Tracks:
         """Continues, starts and ends tracks with the detections of one frame.
@@ -143,7 +142,7 @@ class Tracker:
             detections=used,
             qualities=(table.scores[rows] / frames).astype(np.float32),
             started=started,
-            confirmed=self._ids(row for row in new.tolist() if row not in fragment_rows),
+            confirmed=self._ids([row for row in new.tolist() if row not in fragment_rows]),
             lost=self._ids(unseen[(table.latest[FRAME, unseen] == now.frame - 1) & table.confirmed[unseen]].tolist()),
             found=self._ids([*found.tolist(), *fragment_rows]),
             earlier=self._earlier(new),
@@ -168,9 +167,8 @@ class Tracker:
         self._table.keep(mask)
         self._features.keep(mask)
 
-    def _ids(self, rows: Iterable[int]) -> tuple[int, ...]:
-        ids = self._table.ids
-        return tuple(sorted(int(ids[row]) for row in rows))
+    def _ids(self, rows: list[int]) -> tuple[int, ...]:
+        return tuple(sorted(self._table.ids[rows].tolist())) if rows else ()
 
     def _forget(self, captured: Instant) -> list[int]:
         """Drops what was last seen too long ago to be continued by this frame."""
@@ -215,7 +213,8 @@ class Tracker:
     def _sight(self, rows: IntArray, columns: IntArray, state: npt.NDArray[np.float64], measured: Measured, now: Moment) -> None:
         """Books what was seen of each track in this frame."""
         table = self._table
-        table.latest[:, rows] = [[now.captured], [now.captured], [now.frame]]
+        table.latest[SEEN, rows] = table.latest[AWAITED, rows] = now.captured
+        table.latest[FRAME, rows] = now.frame
         table.scores[rows] += measured.scores[columns]
         table.sighted[:, rows] = state.take(columns, 1)
         if measured.embeddings is not None:
