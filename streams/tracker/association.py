@@ -65,7 +65,7 @@ class Moment(NamedTuple):
     Attributes:
         captured: Its capture time.
         frame: How many frames were analysed before it.
-        unseen: Some track was not seen in the one before.
+        unseen: Some track was not seen in the one before, or that one was long ago.
         standing: (N,) which tracks, as predicted, are known to stand still.
     """
 

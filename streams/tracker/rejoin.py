@@ -48,7 +48,11 @@ def fragments(
     cost[cost > settings.rejoin.max_deviation] = np.inf
     if settings.appearance.enabled:
         for index, row in enumerate(new.tolist()):
-            cost[index, features.between(row, lost) > settings.appearance.max_distance] = np.inf
+            distance = features.between(row, lost)
+            other = distance > settings.appearance.max_distance
+            if settings.rejoin.by_motion_alone:
+                other &= np.isfinite(distance)  # else how they look is not known
+            cost[index, other] = np.inf
     possible = np.isfinite(cost)
     certain = possible & (possible.sum(axis=0) == 1) & (possible.sum(axis=1) == 1)[:, None]
     return [(int(new[row]), int(lost[column])) for row, column in np.argwhere(certain)]

@@ -68,7 +68,7 @@ class Tracker:
         self._clear()
 
     def _clear(self) -> None:
-        self._unseen = False
+        self._unseen = self._mixed = False
         self._table = TrackTable.empty(self._settings.confirm_hits)
         self._features = FeatureBank(self._settings.appearance.budget)
 
@@ -95,10 +95,11 @@ class Tracker:
         if self._captured is not None and captured <= self._captured:
             raise TimeNotAdvancingError(captured, self._captured)
         self._frame += 1
-        ended = self._forget(captured) if self._unseen else []
+        unseen_before = self._unseen or (self._captured is not None and captured - self._captured > self._max_lost)
+        ended = self._forget(captured) if unseen_before else []
         if self._captured is not None:
             self._table.kalman = kalman.predict(self._table.kalman, seconds_between(self._captured, captured))
-        now = Moment(captured, self._frame, self._unseen, standing(self._table, captured))
+        now = Moment(captured, self._frame, unseen_before, standing(self._table, captured))
         kept, boxes, dropped = self._filter.usable(detections)
         looks = detections.embeddings if self._settings.appearance.enabled else None
         measured = Measured(boxes, detections.scores[kept], detections.classes[kept], None if looks is None else looks[kept])
@@ -123,11 +124,15 @@ class Tracker:
             self._wait_for_hidden(unseen, measured, now)
         for fragment, old in joined:
             self._join(fragment, old)
+        gone = [old for _, old in joined]
+        rejoined = [fragment for fragment, old in joined if table.latest[FRAME, old] < now.frame - 1]
+        lost = unseen[(table.latest[FRAME, unseen] == now.frame - 1) & table.confirmed[unseen]].tolist()
 
         shown = table.confirmed[rows]
         if np.count_nonzero(shown) < len(shown):
             rows, columns = rows[shown], columns[shown]
-        if joined:  # else rows are in the order of ids
+        self._mixed |= bool(joined)
+        if self._mixed:
             order = np.argsort(table.ids[rows])
             rows, columns = rows[order], columns[order]
         used, fragment_rows = kept[columns], [fragment for fragment, _ in joined]
@@ -143,10 +148,10 @@ class Tracker:
             qualities=(table.scores[rows] / frames).astype(np.float32),
             started=started,
             confirmed=self._ids([row for row in new.tolist() if row not in fragment_rows]),
-            lost=self._ids(unseen[(table.latest[FRAME, unseen] == now.frame - 1) & table.confirmed[unseen]].tolist()),
-            found=self._ids([*found.tolist(), *fragment_rows]),
+            lost=self._ids([row for row in lost if row not in gone]),
+            found=self._ids([*found.tolist(), *rejoined]),
             earlier=self._earlier(new),
-            ended=tuple(sorted(ended + self._leave(unseen, [old for _, old in joined], now))),  # moves rows: none are valid after
+            ended=tuple(sorted(ended + self._leave(unseen, gone, now))),  # moves rows: none are valid after
             pending=self.earliest_pending,
             dropped=dropped,
         )
@@ -172,7 +177,11 @@ class Tracker:
 
     def _forget(self, captured: Instant) -> list[int]:
         """Drops what was last seen too long ago to be continued by this frame."""
-        late = captured - self._table.latest[AWAITED] > self._longest_lost
+        latest = self._table.latest
+        late = captured - latest[AWAITED] > self._longest_lost
+        if self._settings.max_lost_frames is not None:
+            missed = self._frame - latest[FRAME] > self._settings.max_lost_frames
+            late |= missed & (captured - latest[SEEN] > self._settings.rejoin_within * MICROSECONDS)
         if not np.count_nonzero(late):
             return []
         ended: list[int] = self._table.ids[late & self._table.confirmed].tolist()

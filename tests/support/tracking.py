@@ -13,7 +13,7 @@ from streams.tracker.boxes import pairwise_iou
 from throughline.times import Instant, to_instant
 from throughline.types import Detections, Tracks
 
-__all__ = ["Identity", "TruthFrame", "degraded", "detections", "driving", "follow", "identity"]
+__all__ = ["Identity", "TruthFrame", "centred_boxes", "degraded", "detections", "driving", "follow", "identity", "plain_iou"]
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,21 @@ def detections(boxes: Sequence[Sequence[float]] | np.ndarray, scores: object = 0
         np.broadcast_to(np.array(scores, np.float32), len(array)).copy(),
         np.broadcast_to(np.array(classes, np.int64), len(array)).copy(),
     )
+
+
+def centred_boxes(random: np.random.Generator, count: int, extent: float = 300) -> np.ndarray:
+    """Boxes of 10 to 120 pixels a side: centre x, centre y, width, height (4, N), as the tracker has them."""
+    return np.concatenate((random.uniform(0, extent, (2, count)), random.uniform(10, 120, (2, count)))).astype(np.float32)
+
+
+def plain_iou(first: np.ndarray, second: np.ndarray) -> float:
+    """Intersection over union of two boxes given by corners."""
+    width = min(first[2], second[2]) - max(first[0], second[0])
+    height = min(first[3], second[3]) - max(first[1], second[1])
+    shared = max(width, 0.0) * max(height, 0.0)
+    area = (first[2] - first[0]) * (first[3] - first[1]) + (second[2] - second[0]) * (second[3] - second[1])
+    iou: float = shared / (area - shared)
+    return iou
 
 
 def driving(

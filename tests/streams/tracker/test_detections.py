@@ -1,13 +1,24 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from streams.tracker.detections import usable
+from streams.tracker.detections import DetectionFilter
+from streams.view import CameraView
 from tests.support.tracking import detections
-from throughline.settings import TrackingSettings
-from throughline.types import Detections
+from throughline.settings import CameraSettings, TrackingSettings
+from throughline.types import VEHICLE_TYPES, Detections
 
-SETTINGS = TrackingSettings()
+CAR, MOTORCYCLE, BUS, TRUCK = range(4)
+
+
+def _usable(seen: Detections, size: tuple[int, int] | None = None, **changes: object) -> tuple[list[int], dict[str, int]]:
+    kept, boxes, dropped = DetectionFilter(TrackingSettings.model_validate(changes), size).usable(seen)
+    corners = seen.boxes[kept]
+    centred = np.concatenate(((corners[:, :2] + corners[:, 2:]) / 2, corners[:, 2:] - corners[:, :2]), axis=1)
+    np.testing.assert_allclose(boxes.T, centred, rtol=1e-6)
+    assert boxes.dtype == np.float32
+    return kept.tolist(), dropped
 
 
 def test_what_is_no_box_is_dropped_and_counted() -> None:
@@ -15,57 +26,79 @@ def test_what_is_no_box_is_dropped_and_counted() -> None:
     bad: list[list[float]] = [
         [np.nan, 10, 50, 40],
         [10, 10, np.inf, 40],
+        [-np.inf, 10, 50, 40],
         [10, 10, 10, 40],  # no width
+        [10, 40, 50, 40],  # no height
         [10, 40, 50, 10],  # upside down
         [1e9, 10, 2e9, 40],
+        [-2e6, 10, 50, 40],
     ]
-    kept, dropped = usable(detections([*bad, good]), SETTINGS, None)
-    assert kept.tolist() == [len(bad)]
+    kept, dropped = _usable(detections([*bad, good]))
+    assert kept == [len(bad)]
     assert dropped == {"invalid": len(bad)}
 
 
+@pytest.mark.parametrize("index", range(4))
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_one_bad_coordinate_is_enough(index: int, value: float) -> None:
+    bad = [10.0, 10, 50, 40]
+    bad[index] = value
+    assert _usable(detections([bad])) == ([], {"invalid": 1})
+
+
 def test_scores_and_classes_must_make_sense() -> None:
-    boxes = [[x, 10, x + 40, 40] for x in (0, 100, 200, 300, 400)]
-    kept, dropped = usable(detections(boxes, [np.nan, 0.9, 0.05, 0.9, 0.9], [0, 5, 0, -1, 4]), SETTINGS, None)
-    assert kept.tolist() == [4]
-    assert dropped == {"invalid": 3, "confidence": 1}
+    boxes = [[x, 10, x + 40, 40] for x in (0, 100, 200, 300, 400, 500)]
+    kept, dropped = _usable(detections(boxes, [np.nan, 0.9, 0.05, 0.9, 0.9, np.inf], [0, 5, 0, -1, 4, 0]))
+    assert kept == [4]
+    assert dropped == {"invalid": 4, "confidence": 1}
 
 
 def test_boxes_outside_the_picture_are_no_vehicles() -> None:
     boxes = [[-50, 10, -5, 40], [-20, 10, 30, 40], [640, 10, 700, 40], [600, 470, 660, 490]]
-    kept, dropped = usable(detections(boxes), SETTINGS, (640, 480))
-    assert sorted(kept.tolist()) == [1, 3]
+    kept, dropped = _usable(detections(boxes), (640, 480))
+    assert sorted(kept) == [1, 3]
     assert dropped == {"invalid": 2}
 
 
-def test_one_vehicle_found_twice_counts_once() -> None:
-    boxes = [[0, 0, 100, 100], [5, 0, 105, 100], [200, 0, 300, 100], [203, 2, 303, 102], [400, 0, 500, 100], [418, 0, 518, 100]]
-    classes = [0, 0, 0, 3, 0, 3]  # the second pair is a car that is also called a truck; the third may be two vehicles
-    kept, dropped = usable(detections(boxes, [0.6, 0.8, 0.9, 0.7, 0.9, 0.8], classes), SETTINGS, None)
-    assert sorted(kept.tolist()) == [1, 2, 4, 5]
-    assert dropped == {"overlap": 2}
+def test_detections_below_the_least_confidence_are_not_looked_at() -> None:
+    """Strictly below: 0.7 passes a gate of 0.7."""
+    boxes = [[x, 10, x + 40, 40] for x in (0, 100, 200)]
+    assert _usable(detections(boxes, [0.69, 0.7, 0.71]), min_confidence=0.7) == ([2, 1], {"confidence": 1})
 
 
-def test_a_chain_of_overlaps_loses_only_what_a_kept_box_hides() -> None:
-    boxes = [[0, 0, 100, 100], [15, 0, 115, 100], [30, 0, 130, 100]]
-    kept, _ = usable(detections(boxes, [0.9, 0.8, 0.7]), SETTINGS, None)
-    assert kept.tolist() == [0, 2]
+def test_types_may_have_gates_of_their_own() -> None:
+    boxes = [[x, 10, x + 40, 40] for x in (0, 100, 200, 300)]
+    seen = detections(boxes, [0.3, 0.35, 0.2, 0.1], [CAR, TRUCK, MOTORCYCLE, BUS])
+    kept, dropped = _usable(seen, min_confidence=0.25, min_confidence_by_type={"truck": 0.4, "motorcycle": 0.15})
+    assert kept == [0, 2]
+    assert dropped == {"confidence": 2}
 
 
-def test_the_order_does_not_depend_on_how_they_came() -> None:
+def test_cameras_may_have_gates_of_their_own() -> None:
+    boxes = [[x, 10, x + 40, 40] for x in (0, 100, 200)]
+    seen = detections(boxes, [0.3, 0.6, 0.3], [CAR, CAR, TRUCK])
+    tracking = TrackingSettings(min_confidence=0.1, min_confidence_by_type={"truck": 0.2})
+    dropped = [
+        CameraView(tracking, CameraSettings.model_validate({"id": "c01", **own}), None).track(seen, 0)[0].dropped
+        for own in ({}, {"min_confidence": 0.5})
+    ]
+    assert dropped == [{}, {"confidence": 1}], "the truck has a gate of its own everywhere"
+
+
+def test_the_best_come_first_in_an_order_that_does_not_depend_on_how_they_came() -> None:
     random = np.random.default_rng(0)
     corner = random.uniform(0, 2000, (60, 2))
     boxes = np.hstack((corner, corner + random.uniform(20, 60, (60, 2))))
-    seen = detections(boxes, np.round(random.uniform(0.2, 0.9, 60), 1), random.integers(0, 5, 60))
-    kept, dropped = usable(seen, SETTINGS, None)
+    boxes[7] = np.nan
+    seen = detections(boxes, np.round(random.uniform(0.2, 0.9, 60), 1), random.integers(0, len(VEHICLE_TYPES), 60))
+    kept, dropped = _usable(seen)
+    assert (np.diff(seen.scores[kept]) <= 0).all()
     for _ in range(5):
         order = random.permutation(60)
-        again, dropped_again = usable(seen.select(order), SETTINGS, None)
-        assert order[again].tolist() == kept.tolist()
-        assert dropped_again == dropped
+        again, dropped_again = _usable(seen.select(order))
+        assert order[again].tolist() == kept
+        assert dropped_again == dropped == {"invalid": 1}
 
 
 def test_nothing_gives_nothing() -> None:
-    kept, dropped = usable(Detections.empty(), SETTINGS, (10, 10))
-    assert kept.tolist() == []
-    assert dropped == {}
+    assert _usable(Detections.empty(), (10, 10)) == ([], {})

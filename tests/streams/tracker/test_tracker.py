@@ -12,10 +12,11 @@ from throughline.types import Detections, Tracks
 STEP = to_instant(0.1)
 BOX: list[float] = [100, 100, 160, 140]
 NOTHING = Detections.empty()
+PLAIN = TrackingSettings(confirm_hits=3, max_lost=2.0)
 
 
 def _settings(**changes: float) -> TrackingSettings:
-    return TrackingSettings().model_copy(update=changes)
+    return PLAIN.model_copy(update=changes)
 
 
 def _shifted(x: float, y: float = 0.0) -> list[float]:
@@ -29,7 +30,7 @@ def _confirmed(tracker: Tracker, speed: float = 0.0, frames: int = 3) -> Tracks:
 
 
 def test_a_track_is_shown_once_it_is_confirmed_with_what_was_seen_before() -> None:
-    tracker = Tracker(TrackingSettings())
+    tracker = Tracker(PLAIN)
     first = tracker.update(detections([BOX], 0.8, 3), 0)
     second = tracker.update(detections([_shifted(4)], 0.7, 0), STEP)
     assert (len(first), first.pending, len(second), second.pending) == (0, 0, 0, 0)
@@ -55,7 +56,7 @@ def test_one_sighting_may_be_enough() -> None:
 
 def test_a_lost_track_is_found_again_within_max_lost_and_ends_after_it() -> None:
     for gap, same in ((1.9, True), (2.2, False)):
-        tracker = Tracker(TrackingSettings())
+        tracker = Tracker(PLAIN)
         _confirmed(tracker)
         again = tracker.update(detections([BOX]), 2 * STEP + to_instant(gap))
         assert (again.ids.tolist() == [1]) is same
@@ -63,7 +64,7 @@ def test_a_lost_track_is_found_again_within_max_lost_and_ends_after_it() -> None
 
 
 def test_ended_tracks_are_told_once_and_their_ids_never_come_again() -> None:
-    tracker = Tracker(TrackingSettings())
+    tracker = Tracker(PLAIN)
     _confirmed(tracker)
     ended = [tracker.update(NOTHING, number * STEP).ended for number in range(3, 40)]
     assert [ids for ids in ended if ids] == [(1,)]
@@ -74,7 +75,7 @@ def test_ended_tracks_are_told_once_and_their_ids_never_come_again() -> None:
 
 
 def test_an_unconfirmed_track_is_forgotten_soon_and_in_silence() -> None:
-    tracker = Tracker(TrackingSettings())
+    tracker = Tracker(PLAIN)
     tracker.update(detections([BOX]), 0)
     ended = [tracker.update(NOTHING, number * STEP).ended for number in range(1, 7)]
     assert ended == [()] * 6
@@ -84,14 +85,14 @@ def test_an_unconfirmed_track_is_forgotten_soon_and_in_silence() -> None:
 
 def test_a_slow_camera_can_confirm_tracks_too() -> None:
     """At one frame a second every gap is longer than the patience with unconfirmed tracks, but none was missed."""
-    tracker = Tracker(TrackingSettings())
+    tracker = Tracker(PLAIN)
     for number in range(3):
         tracks = tracker.update(detections([BOX]), to_instant(number))
     assert tracks.ids.tolist() == [1]
 
 
 def test_time_that_does_not_advance_is_refused_and_changes_nothing() -> None:
-    tracker, undisturbed = Tracker(TrackingSettings()), Tracker(TrackingSettings())
+    tracker, undisturbed = Tracker(PLAIN), Tracker(PLAIN)
     for one in (tracker, undisturbed):
         _confirmed(one, speed=5)
     for captured in (2 * STEP, STEP, -STEP):
@@ -103,12 +104,12 @@ def test_time_that_does_not_advance_is_refused_and_changes_nothing() -> None:
 
 
 def test_velocity_is_in_pixels_a_second() -> None:
-    tracks = _confirmed(Tracker(TrackingSettings()), speed=6, frames=20)
+    tracks = _confirmed(Tracker(PLAIN), speed=6, frames=20)
     np.testing.assert_allclose(tracks.velocities, [[60, 0]], atol=1)
 
 
 def test_a_weak_detection_continues_a_track_but_starts_none() -> None:
-    tracker = Tracker(TrackingSettings())
+    tracker = Tracker(PLAIN)
     _confirmed(tracker)
     tracks = tracker.update(detections([BOX, _shifted(300)], 0.2), 3 * STEP)
     assert tracks.ids.tolist() == [1]
@@ -116,21 +117,21 @@ def test_a_weak_detection_continues_a_track_but_starts_none() -> None:
 
 
 def test_a_weak_detection_elsewhere_continues_nothing() -> None:
-    tracker = Tracker(TrackingSettings())
+    tracker = Tracker(PLAIN)
     _confirmed(tracker)
     tracks = tracker.update(detections([_shifted(40)], 0.3), 3 * STEP)  # overlap 0.2
     assert len(tracks) == 0
 
 
 def test_confident_detections_go_first() -> None:
-    tracker = Tracker(TrackingSettings())
+    tracker = Tracker(PLAIN)
     _confirmed(tracker)
     tracks = tracker.update(detections([BOX, _shifted(18)], [0.3, 0.9]), 3 * STEP)
     assert tracks.detections.tolist() == [1]
 
 
 def test_a_vehicle_whose_type_flips_stays_one_track() -> None:
-    tracker = Tracker(TrackingSettings())
+    tracker = Tracker(PLAIN)
     for number in range(12):
         twice = number % 4 == 1  # now and then it is found as both
         boxes, classes = ([_shifted(3 * number)] * 2, [0, 3]) if twice else ([_shifted(3 * number)], [3 * (number % 2)])
@@ -144,14 +145,14 @@ def test_a_vehicle_whose_type_flips_stays_one_track() -> None:
 @pytest.mark.parametrize("step", [20, 40, 50])
 def test_a_new_vehicle_is_followed_although_its_boxes_hardly_overlap(step: int) -> None:
     """Near the camera at five frames a second: up to five sixths of its length from one frame to the next."""
-    tracker = Tracker(TrackingSettings())
+    tracker = Tracker(PLAIN)
     for number in range(6):
         tracks = tracker.update(detections([[step * number, 100, step * number + 60, 140]]), number * to_instant(0.2))
     assert tracks.ids.tolist() == [1]
 
 
 def test_a_hidden_parked_vehicle_does_not_catch_one_that_passes() -> None:
-    tracker = Tracker(TrackingSettings(), (640, 480))
+    tracker = Tracker(PLAIN, (640, 480))
     for number in range(20):
         tracker.update(detections([BOX]), number * STEP)
     passing = []
@@ -165,7 +166,7 @@ def test_a_hidden_parked_vehicle_does_not_catch_one_that_passes() -> None:
 
 
 def test_a_lost_track_catches_nobody_who_appears_beside_it() -> None:
-    tracker = Tracker(TrackingSettings())
+    tracker = Tracker(PLAIN)
     _confirmed(tracker, speed=5, frames=6)
     for number in range(6, 16):
         tracker.update(NOTHING, number * STEP)
@@ -176,7 +177,7 @@ def test_a_lost_track_catches_nobody_who_appears_beside_it() -> None:
 
 def test_a_standing_track_catches_nobody_who_appears_beside_it() -> None:
     """Even at two frames a second, where the place of what moves is uncertain by half a vehicle."""
-    tracker = Tracker(TrackingSettings())
+    tracker = Tracker(PLAIN)
     for number in range(8):
         tracker.update(detections([BOX]), to_instant(0.5 * number))
     for number in range(8, 11):
@@ -198,7 +199,7 @@ def test_a_vehicle_that_came_nearer_does_not_grow_while_it_is_hidden() -> None:
 
 
 def test_a_vehicle_that_left_the_picture_ends_before_max_lost() -> None:
-    tracker = Tracker(TrackingSettings(), (640, 480))
+    tracker = Tracker(PLAIN, (640, 480))
     for number in range(10):
         tracker.update(detections([[560 + 8 * number, 100, 620 + 8 * number, 140]]), number * STEP)
     ended = [tracker.update(NOTHING, number * STEP).ended for number in range(10, 30)]
@@ -206,7 +207,7 @@ def test_a_vehicle_that_left_the_picture_ends_before_max_lost() -> None:
 
 
 def test_finish_names_the_confirmed_tracks_and_ids_go_on() -> None:
-    tracker = Tracker(TrackingSettings())
+    tracker = Tracker(PLAIN)
     _confirmed(tracker)
     tracker.update(detections([BOX, _shifted(300)]), 3 * STEP)
     assert tracker.finish() == (1,)
@@ -218,7 +219,7 @@ def test_finish_names_the_confirmed_tracks_and_ids_go_on() -> None:
 
 
 def test_pending_is_the_earliest_start_of_what_is_not_confirmed() -> None:
-    tracker = Tracker(TrackingSettings())
+    tracker = Tracker(PLAIN)
     _confirmed(tracker)
     tracker.update(detections([BOX, _shifted(300)]), 3 * STEP)
     tracks = tracker.update(detections([BOX, _shifted(300), _shifted(600)]), 4 * STEP)
@@ -228,7 +229,7 @@ def test_pending_is_the_earliest_start_of_what_is_not_confirmed() -> None:
 
 
 def test_no_detections_at_all() -> None:
-    tracker = Tracker(TrackingSettings(), (640, 480))
+    tracker = Tracker(PLAIN, (640, 480))
     for number in range(5):
         tracks = tracker.update(NOTHING, number * STEP)
         assert (len(tracks), tracks.ended, tracks.earlier, tracks.dropped) == (0, (), (), {})

@@ -16,6 +16,7 @@ from throughline.types import ClockSource, Detections, FloatArray, Frame, Image
 
 START: Instant = 1_700_000_000_000_000
 SIZE = (640, 480)
+SETTINGS = TrackingSettings(confirm_hits=3, max_lost=2.0, max_hidden=0.0)
 MODELS = (("one", "1" * 16), ("two", "2" * 16))
 ZONES = {"west": ((0.0, 0.0), (120.0, 0.0), (120.0, 479.0), (0.0, 479.0))}
 
@@ -38,7 +39,7 @@ class Rig:
     """A tracker and a builder on one camera, fed frame by frame."""
 
     camera: CameraSettings = field(default_factory=lambda: CameraSettings(id="c1"))
-    settings: TrackingSettings = field(default_factory=TrackingSettings)
+    settings: TrackingSettings = field(default_factory=lambda: SETTINGS)
     models: Sequence[tuple[str, str]] = MODELS
     embeds: bool = True
     fps: float = 10
@@ -193,7 +194,7 @@ def test_without_embedders_a_vehicle_opens_at_once() -> None:
 
 
 def test_embeddings_are_few_and_spaced() -> None:
-    rig = Rig(settings=TrackingSettings(max_embeddings=4))
+    rig = Rig(settings=SETTINGS.model_copy(update={"max_embeddings": 4}))
     rig.drive(10, x=10, speed=45)
     assert len(rig.crops) == 4
     standing = Rig()
@@ -205,7 +206,7 @@ def test_embeddings_are_few_and_spaced() -> None:
 
 
 def test_beyond_the_limit_only_a_much_better_view_is_embedded() -> None:
-    rig = Rig(settings=TrackingSettings(max_embeddings=2))
+    rig = Rig(settings=SETTINGS.model_copy(update={"max_embeddings": 2}))
     x = rig.drive(4, x=10, speed=50, box=(40, 30))
     assert len(rig.crops) == 2
     for growth in range(20):
