@@ -175,6 +175,7 @@ def _site(ports: dict[str, int], metrics_port: int) -> str:
         "kafka": {"bootstrap_servers": "embedded", "embedded_port": free_port()},
         "models": {"detector": "motion", "embedders": [{"model": "colour-histogram"}]},
         "telemetry": {"port": metrics_port, "log_level": "warning"},
+        "search": {"port": 0},
         "cameras": [{"id": name, "url": f"rtsp://127.0.0.1:{port}/{name}"} for name, port in ports.items()],
     }
     return json.dumps(site)

@@ -152,6 +152,7 @@ def _site(options: argparse.Namespace, names: list[str], rtsp_port: int, metrics
         "kafka": {"bootstrap_servers": "embedded", "embedded_port": free_port()},
         "models": {"detector": options.detector, "embedders": [{"model": options.embedder}]},
         "telemetry": {"port": metrics_port, "log_level": "warning"},
+        "search": {"port": 0},
         "cameras": [
             {"id": name, "url": f"rtsp://127.0.0.1:{rtsp_port}/{name}", "fps": options.fps, "transport": options.transport}
             for name in names

@@ -14,7 +14,7 @@ from benchmarks._processes import free_port
 @pytest.mark.slow
 def test_the_demo_needs_nothing_and_ends_with_a_report(tmp_path: Path) -> None:
     arguments = ["demo", "--footage", "drawn", "--minutes", "0.3", "--json"]
-    ports = ["--kafka-port", str(free_port()), "--metrics-port", str(free_port())]
+    ports = ["--kafka-port", str(free_port()), "--metrics-port", str(free_port()), "--search-port", "0"]
     done = subprocess.run(
         [sys.executable, "-m", "throughline.commands", *arguments, *ports],
         env={**os.environ, "XDG_CACHE_HOME": str(tmp_path)},

@@ -44,6 +44,7 @@ def site_file(folder: Path, urls: dict[str, str], kafka: dict[str, Any], metrics
         "kafka": kafka,
         "models": {"detector": "motion", "embedders": [{"model": "colour-histogram"}]},
         "telemetry": {"port": metrics_port},
+        "search": {"port": 0},
         "matching": {"confirm_after": "2s", "lateness": "2s"},
         "cameras": [{"id": name, "url": url} for name, url in urls.items()] + [{"id": "gone", "url": "rtsp://127.0.0.1:9/none"}],
         "links": [

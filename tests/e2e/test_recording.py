@@ -20,7 +20,7 @@ def rows(path: Path) -> list[MotRow]:
 def test_the_tracks_of_a_run_come_out_of_its_recording(tmp_path: Path) -> None:
     road = draw_road(tmp_path / "road", seed=0, seconds=12)
     data = yaml.safe_load(road.site.read_text(encoding="utf-8"))
-    data |= {"kafka": {"embedded_port": 0}, "telemetry": {"port": 0}}
+    data |= {"kafka": {"embedded_port": 0}, "telemetry": {"port": 0}, "search": {"port": 0}}
     for camera in data["cameras"]:
         camera |= {"url": str(road.clips[camera["id"]]), "realtime": False}
     data["cameras"][1]["clock"] = {"offset": -0.7}

@@ -31,6 +31,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--kafka-port", type=int, default=9094, help="where your own Kafka client can read along (default: %(default)d)"
     )
     parser.add_argument("--metrics-port", type=int, default=9464, help="where Prometheus finds /metrics (default: %(default)d)")
+    parser.add_argument("--search-port", type=int, default=9470, help="where searches are served (default: %(default)d)")
     parser.add_argument("--json", action="store_true", help="print one JSON object at the end; everything else goes to stderr")
     parser.set_defaults(run=_run)
 
@@ -77,6 +78,8 @@ async def _show(scene: Any, options: argparse.Namespace, cache: Path, say: Any, 
         configure_logging(site.telemetry)
         say(f"Match events: Kafka at 127.0.0.1:{options.kafka_port}, topic {site.kafka.topic('matches')}; or in another terminal")
         say(f"  {Path(sys.argv[0]).parent / 'throughline'} events {path}")
+        say("Where was a vehicle seen? With a picture of it, in another terminal")
+        say(f"  {Path(sys.argv[0]).parent / 'throughline'} search PICTURE --site {path}")
         say(f"Metrics: http://127.0.0.1:{options.metrics_port}/metrics. Ctrl-C ends the demo early, with its report.\n")
         say(event_heading())
         recording = await record(site, options.minutes * 60, stop, show, say)
@@ -92,6 +95,7 @@ def _site_text(scene: Any, urls: Mapping[str, str], options: argparse.Namespace)
         "site": "demo",
         "kafka": {"bootstrap_servers": "embedded", "embedded_port": options.kafka_port},
         "telemetry": {"port": options.metrics_port, "log_level": "warning"},
+        "search": {"port": options.search_port},
         "matching": {"confirm_after": "6s", "lateness": "3s"},
         **scene.site,
         "cameras": [{**camera, "url": urls[camera["id"]]} for camera in scene.site["cameras"]],
