@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -187,33 +186,27 @@ class Grouping:
         return pairs
 
     def _merge(self, pairs: dict[tuple[Vehicle, Vehicle], float | None], changes: _Changes, *, broken: bool) -> None:
-        """Greedy, best first. A vehicle with sightings that can no longer change only takes in others."""
-        scores: dict[tuple[Vehicle, Vehicle], float] = {}
-        partners: dict[Vehicle, dict[Vehicle, None]] = {}
-        heap: list[tuple[float, int, int, tuple[Vehicle, Vehicle]]] = []
+        """Greedy, best first. A vehicle with sightings that can no longer change only takes in others.
 
-        def put(found: dict[tuple[Vehicle, Vehicle], float | None]) -> None:
-            for (left, right), score in self._scored(found, broken).items():
-                if score > 0.0:
-                    scores[left, right] = score
-                    partners.setdefault(left, {})[right] = None
-                    partners.setdefault(right, {})[left] = None
-                    heapq.heappush(heap, (-score, left.number, right.number, (left, right)))
-
-        put(pairs)
-        while heap:
-            negative, _, _, pair = heapq.heappop(heap)
-            if scores.get(pair) != -negative:
-                continue
-            target, source = self._direction(*pair)
-            around = dict.fromkeys([*partners.pop(target), *partners.pop(source)])
-            for other in around:
-                for vehicle in pair:
-                    scores.pop(_pair(vehicle, other), None)
-                    partners.get(other, {}).pop(vehicle, None)
-            changes.grown.setdefault(target, set()).update(source.members)
-            self._vehicles.merge(source, target)
-            put({_pair(target, other): None for other in around if other not in pair})
+        Pairs that have nothing to do with a better one are merged in one sweep; the others are scored again after it.
+        """
+        scores = self._scored(pairs, broken)
+        while scores:
+            became: dict[Vehicle, Vehicle] = {}
+            waiting: set[Vehicle] = set()
+            postponed: list[tuple[Vehicle, Vehicle]] = []
+            for pair in sorted(scores, key=lambda pair: (-scores[pair], pair[0].number, pair[1].number)):
+                if not waiting.isdisjoint(pair):
+                    postponed.append(pair)
+                else:
+                    target, source = self._direction(*pair)
+                    changes.grown.setdefault(target, set()).update(source.members)
+                    self._vehicles.merge(source, target)
+                    became[source] = became[target] = target
+                waiting.update(pair)
+            known = {pair: scores[pair] for pair in postponed if pair[0] not in became and pair[1] not in became}
+            again = [_pair(became.get(pair[0], pair[0]), became.get(pair[1], pair[1])) for pair in postponed if pair not in known]
+            scores = known | self._scored({pair: None for pair in again if pair[0] is not pair[1]}, broken)
 
     def _scored(self, pairs: dict[tuple[Vehicle, Vehicle], float | None], broken: bool) -> dict[tuple[Vehicle, Vehicle], float]:
         allowed = [pair for pair in pairs if self._may_merge(*pair, broken)]
@@ -226,7 +219,9 @@ class Grouping:
         for pair in allowed:
             known = pairs[pair]
             score = found[pair] if known is None else known
-            result[pair] = score + self._inertia(*pair)
+            score += self._inertia(*pair)
+            if score > 0.0:
+                result[pair] = score
         return result
 
     def _inertia(self, one: Vehicle, other: Vehicle) -> float:

@@ -31,6 +31,8 @@ _Group: TypeAlias = Vehicle | str
 
 _SAME_LOOK = 0.95
 """Cosine of two looks at one vehicle from which on the second is no news."""
+_GROWTH = 3
+"""Times as long in view as before, for another judgement."""
 _AT_ONCE = 64
 """Tracklets that are weighed in one go."""
 
@@ -297,5 +299,5 @@ class Provisional:
 
 
 def _has_grown(sighting: Sighting, judged: Instant | None) -> bool:
-    """Whether a tracklet has been in view for twice as long as when it was judged last."""
-    return judged is None or sighting.end - sighting.start >= 2 * (judged - sighting.start)
+    """Whether a tracklet has been in view for so much longer than when it was judged last that it is worth another look."""
+    return judged is None or sighting.end - sighting.start >= _GROWTH * (judged - sighting.start)
