@@ -44,7 +44,7 @@ class Matcher:
         self.statistics = Statistics()
         self.configuration = configuration_hash(site)
         self._site = site
-        self._settling = matching.lateness + site.tracking.max_lost
+        self._settling = matching.lateness + site.tracking.closed_after
         self._topology = Topology(site)
         self._retention = max(matching.horizon, self._topology.longest_travel) + self._settling
         self._watermark = Watermark(matching.lateness)

@@ -28,7 +28,7 @@ def configuration_hash(site: Site) -> str:
     deciding = {name: whole[name] for name in ("site", "links", "groups", "unlisted_links", "matching")}
     deciding["cameras"] = [{"id": camera.id, "clock": camera.clock.model_dump(mode="json")} for camera in site.cameras]
     deciding["embedders"] = whole["models"]["embedders"]
-    deciding["max_lost"] = site.tracking.max_lost
+    deciding["closed_after"] = site.tracking.closed_after
     return digest(msgspec.json.encode(deciding, order="sorted").decode())
 
 

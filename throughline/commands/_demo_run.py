@@ -138,7 +138,7 @@ async def _observe(
         raise CommandError(f"the product did not get ready: {readiness.waiting}")
     say(f"All cameras are live. Watching for {seconds:.0f} s ...")
     recording.start = to_instant(time.time())
-    settling = site.matching.confirm_after + site.matching.lateness + site.tracking.max_lost
+    settling = site.matching.confirm_after + site.matching.lateness + site.tracking.closed_after
     wall, cpu = time.monotonic(), time.process_time()
     await _pause(seconds, stop)
     recording.end = to_instant(time.time())
