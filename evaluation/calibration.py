@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["CalibrationBin", "CalibrationReport", "calibration_report"]
+from throughline.messages import MatchEvent
+
+__all__ = ["CalibrationBin", "CalibrationReport", "JudgedJoins", "calibration_report", "judge_joins"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,72 @@ class CalibrationReport:
     count: int
     coverage: float
     bins: tuple[CalibrationBin, ...]
+
+    def to_json(self) -> dict[str, object]:
+        """Plain values, for one JSON object."""
+        return {
+            "error": self.error,
+            "count": self.count,
+            "coverage": self.coverage,
+            "bins": [{"count": part.count, "probability": part.probability, "right": part.right} for part in self.bins],
+        }
+
+    def to_markdown(self) -> str:
+        """The reliability table."""
+        lines = ["| decisions | mean probability | right |", "|---|---|---|"]
+        lines += [f"| {part.count} | {part.probability:.3f} | {part.right:.3f} |" for part in self.bins]
+        lines += ["", f"Expected calibration error {self.error:.4f}: {self.count} decisions, {self.coverage:.1%} of all."]
+        return "\n".join(lines) + "\n"
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedJoins:
+    """Joins at their first ``confirmed``, with the truth.
+
+    Attributes:
+        probabilities: Of each join.
+        right: Whether each is of two tracklets of one vehicle.
+        tracklets: First final decisions, joins and new vehicles together: how many joins there could have been.
+    """
+
+    probabilities: tuple[float, ...]
+    right: tuple[bool, ...]
+    tracklets: int
+
+    @classmethod
+    def pooled(cls, parts: Sequence[JudgedJoins]) -> JudgedJoins:
+        """Several runs as one."""
+        return cls(
+            tuple(probability for part in parts for probability in part.probabilities),
+            tuple(right for part in parts for right in part.right),
+            sum(part.tracklets for part in parts),
+        )
+
+    def report(self, bins: int = 10) -> CalibrationReport:
+        """How far probabilities can be trusted."""
+        return calibration_report(self.probabilities, self.right, possible=self.tracklets, bins=bins)
+
+
+def judge_joins(events: Iterable[MatchEvent], vehicle_of: Mapping[str, Hashable]) -> JudgedJoins:
+    """Compares each tracklet's first final decision with the truth, where that is a join.
+
+    Args:
+        events: Of a run, in order.
+        vehicle_of: True vehicle by tracklet id; a tracklet that is not there shows none, and joining it is wrong.
+    """
+    probabilities: list[float] = []
+    right: list[bool] = []
+    decided: set[str] = set()
+    for event in events:
+        tracklet = event.tracklet.tracklet
+        if event.kind not in ("confirmed", "new") or tracklet in decided:
+            continue
+        decided.add(tracklet)
+        if event.joined is not None:
+            vehicle = vehicle_of.get(tracklet)
+            probabilities.append(event.probability or 0.0)
+            right.append(vehicle is not None and vehicle == vehicle_of.get(event.joined.tracklet))
+    return JudgedJoins(tuple(probabilities), tuple(right), len(decided))
 
 
 def calibration_report(
