@@ -247,8 +247,12 @@ class Provisional:
             if isinstance(group, Vehicle):  # these follow one that is decided
                 slots += [self._newest(member) for member in group.members[-COMPARED:]]
                 decided.pop(group.place, None)
-        taken = {self._guessed(table.at(other).id) for other in self.gallery.together(slot) if other not in block}
-        groups: list[_Group] = [*(vehicles.at(place) for place in decided), *undecided]
+        taken = {
+            self._group_of(guess.joined)
+            for other in self.gallery.together(slot)
+            if other not in block and (guess := self._guesses.get(table.at(other).id)) is not None and guess.joined is not None
+        }
+        groups: list[_Group] = [*map(vehicles.at, decided), *undecided]
         lefts = vehicles.compared[list(decided)]
         latest = self._latest[table.number[lefts]]
         lefts = np.asarray(np.where((latest >= 0) & (lefts >= 0), latest, lefts))

@@ -50,6 +50,7 @@ class Resolver:
         self._grouping = Grouping(table, self.gallery, self.vehicles, self._options, self._decisions)
         self._posteriors = Posteriors(table, self.vehicles, self._grouping, self._options, self._decisions)
         self._lessons = Lessons(scorer)
+        self._looked: dict[int, Instant] = {}
         self._names_given: dict[str, int] = {}
         self._ended: list[tuple[Instant, str]] = []
 
@@ -104,8 +105,9 @@ class Resolver:
             return None
         sighting = revision.sighting.after(former)
         slot = self.gallery.put(sighting)
-        looks = unpack(revision.embeddings)
+        looks = unpack(revision.embeddings) if self._is_worth_a_look(slot, sighting) else {}
         if looks:
+            self._looked[slot] = sighting.end
             self._table.set_looks(slot, self._scorer.camera_bias.removed(sighting.camera, looks))
         if former is None:
             self._scorer.prior.observe(sighting.camera, sighting.start)
@@ -115,11 +117,17 @@ class Resolver:
         self.vehicles.put(slot)
         if not sighting.open:
             heapq.heappush(self._ended, (sighting.end, sighting.id))
+            self._looked.pop(slot, None)
             self._lessons.closed(slot, sighting, looks, self.gallery)
         if slot in self._decisions:
             self._decisions.settle(slot, after(self._now, self._matching.confirm_after))
         first_look = former is None or (bool(sighting.models) and not former.models)
         return slot if first_look or not sighting.open else None
+
+    def _is_worth_a_look(self, slot: int, sighting: Sighting) -> bool:
+        """The first look and the last one are, and those after twice the time in view."""
+        looked = self._looked.get(slot)
+        return looked is None or not sighting.open or sighting.end - sighting.start >= 2 * (looked - sighting.start)
 
     def _count_rejected(self, new: Sequence[int]) -> None:
         """Pairs of new sightings with all in memory, by the gate that they did not pass."""
@@ -276,6 +284,7 @@ class Resolver:
             self._grouping.forget(slot)
             self.vehicles.remove(slot)
             self._decisions.forget(slot)
+            self._looked.pop(slot, None)
             self.gallery.remove(tracklet)
             self._scorer.forget(tracklet)
         self._names_given.pop(tracklet, None)

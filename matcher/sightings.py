@@ -113,7 +113,7 @@ def _views(embedding: Embedding) -> FloatArray:
                 f"embedding {embedding.model}: {len(part)} bytes for {embedding.dimension} float16 numbers"
             )
     views = np.frombuffer(b"".join(parts), "<f2").astype(np.float32).reshape(len(parts), embedding.dimension)
-    squares = np.einsum("ij,ij->i", views, views)
+    squares = np.vecdot(views, views)
     if not 0.0 < squares.min() <= squares.max() < np.inf:  # false for NaN too
         raise UnreadableMessageError(f"embedding {embedding.model}: not a finite, non-zero vector")
     views /= np.sqrt(squares)[:, None]

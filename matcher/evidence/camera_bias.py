@@ -74,5 +74,5 @@ class CameraBias:
         if mean is None or len(mean.total) != views.shape[1]:
             return views
         freed = views - mean.value
-        freed /= np.sqrt(np.maximum(np.einsum("ij,ij->i", freed, freed), 1e-12))[:, None]
+        freed /= np.sqrt(np.maximum(np.vecdot(freed, freed), 1e-12))[:, None]
         return freed

@@ -12,7 +12,7 @@ from throughline.types import ClockSource, FloatArray
 __all__ = ["BestShot", "Clock", "Embedding", "GroundPoint", "PathPoint"]
 
 
-class Clock(msgspec.Struct, frozen=True):
+class Clock(msgspec.Struct, frozen=True, gc=False):
     """Where the times of a record come from.
 
     Attributes:
@@ -24,14 +24,14 @@ class Clock(msgspec.Struct, frozen=True):
     uncertainty: float
 
 
-class GroundPoint(msgspec.Struct, frozen=True, array_like=True):
+class GroundPoint(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A position on the ground, in metres (x, y) of the site's plane, or degrees (longitude, latitude)."""
 
     x: float
     y: float
 
 
-class PathPoint(msgspec.Struct, frozen=True, array_like=True):
+class PathPoint(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Where a vehicle was at one instant.
 
     Attributes:
@@ -51,7 +51,7 @@ class PathPoint(msgspec.Struct, frozen=True, array_like=True):
     ground: GroundPoint | None = None
 
 
-class Embedding(msgspec.Struct, frozen=True):
+class Embedding(msgspec.Struct, frozen=True, gc=False):
     """How a vehicle looks to one network.
 
     Attributes:
@@ -102,7 +102,7 @@ class Embedding(msgspec.Struct, frozen=True):
         return vector / np.float32(norm)
 
 
-class BestShot(msgspec.Struct, frozen=True):
+class BestShot(msgspec.Struct, frozen=True, gc=False):
     """Where the best picture of a vehicle can be fetched; the picture itself never travels on Kafka.
 
     Attributes:
