@@ -59,6 +59,16 @@ class Matcher:
         self._reviewed: Instant = 0
 
     @property
+    def site(self) -> Site:
+        """What it was made for."""
+        return self._site
+
+    @property
+    def topology(self) -> Topology:
+        """The site's roads."""
+        return self._topology
+
+    @property
     def cameras(self) -> tuple[str, ...]:
         """Cameras of the site."""
         return self._topology.cameras
