@@ -11,6 +11,9 @@ from throughline.types import FloatArray, IntArray
 
 __all__ = ["FeatureBank"]
 
+_CHUNK = 1 << 18
+"""Numbers gathered at a time: a megabyte."""
+
 
 class FeatureBank:
     """Feature vectors of tracks, row by row as in the table of tracks.
@@ -54,29 +57,34 @@ class FeatureBank:
         self._counts[rows] += 1
 
     def distances(self, rows: IntArray, vectors: FloatArray) -> FloatArray:
-        """Cosine distance of each vector to the most alike look of each track.
+        """Cosine distance of each pair of a track and a vector: to the most alike look of the track.
 
         Args:
             rows: (K,) tracks.
-            vectors: (M, D) float32, unit rows.
+            vectors: (K, D) float32, unit rows.
 
         Returns:
-            (K, M) float32; infinite for tracks without a look, and for vectors that are not finite.
+            (K,) float32; infinite for tracks without a look, and for vectors that are not finite.
         """
-        if vectors.shape[1] != self._features.shape[2]:
-            return np.full((len(rows), len(vectors)), np.inf, np.float32)
-        filled = int(min(self._counts[rows].max(initial=0), self._budget))
-        similarity = np.matmul(self._features[rows, :filled], np.nan_to_num(vectors).T)
-        stored = np.arange(filled) < self._counts[rows, None]
-        similarity[~stored] = -np.inf
-        distance: FloatArray = 1 - similarity.max(axis=1, initial=-np.inf)
-        distance[:, ~np.isfinite(vectors).all(axis=1)] = np.inf
+        if vectors.shape[1] != self._features.shape[2] or len(rows) == 0:
+            return np.full(len(rows), np.inf, np.float32)
+        filled = max(int(min(self._counts[rows].max(), self._budget)), 1)
+        similarity = np.empty((len(rows), filled), np.float32)
+        step = _CHUNK // (filled * vectors.shape[1]) + 1  # pairs at a time, so that the looks of all are never gathered at once
+        known = np.nan_to_num(vectors)
+        for low in range(0, len(rows), step):
+            chunk = slice(low, low + step)
+            similarity[chunk] = np.matmul(self._features[rows[chunk], :filled], known[chunk, :, None])[:, :, 0]
+        similarity[np.arange(filled) >= self._counts[rows, None]] = -np.inf
+        distance: FloatArray = 1 - similarity.max(axis=1)
+        distance[~np.isfinite(vectors).all(axis=1)] = np.inf
         return distance
 
     def between(self, row: int, others: IntArray) -> FloatArray:
         """Cosine distance between the two most alike looks of one track and of each other: (K,), infinite without any."""
         own = self._features[row, : min(int(self._counts[row]), self._budget)]
-        if len(own) == 0:
+        if len(own) == 0 or len(others) == 0:
             return np.full(len(others), np.inf, np.float32)
-        nearest: FloatArray = self.distances(others, own).min(axis=1)
+        pairs = self.distances(np.repeat(others, len(own)), np.tile(own, (len(others), 1)))
+        nearest: FloatArray = pairs.reshape(len(others), len(own)).min(axis=1)
         return nearest

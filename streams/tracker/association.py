@@ -185,13 +185,14 @@ class Associator:
         ages: IntArray | None,
     ) -> None:
         rows, columns = np.flatnonzero(table.confirmed), np.flatnonzero(confident)
-        distance = features.distances(rows, embeddings[columns])
-        alike_row, alike_column = np.nonzero(distance <= self._settings.appearance.max_distance)
-        tracks, detections = rows[alike_row], columns[alike_column]
-        expected = self._expected(table, tracks, measured.boxes.take(detections, 1))
-        tracks, detections = tracks[expected], detections[expected]
-        alike = 1 - distance[alike_row, alike_column][expected].astype(np.float64) + _LEAST_GAIN
-        matching.add(tracks, detections, alike, ages)
+        # The gate first: comparing places is cheap, comparing looks is not.
+        distance = kalman.mahalanobis(table.kalman.take(rows, 2)[..., None], with_aspect(measured.boxes.take(columns, 1))[:, None])
+        row, column = np.nonzero(distance[: self._coordinates].sum(axis=0) <= self._gate)
+        tracks, detections = rows[row], columns[column]
+        distances = features.distances(tracks, embeddings[detections])
+        alike = distances <= self._settings.appearance.max_distance
+        gains = 1 - distances[alike].astype(np.float64) + _LEAST_GAIN
+        matching.add(tracks[alike], detections[alike], gains, ages)
 
     def _expected(self, table: TrackTable, rows: IntArray, boxes: FloatArray) -> npt.NDArray[np.bool_]:
         """Whether boxes (4, K) are where the filter expects the tracks (K,)."""

@@ -287,7 +287,9 @@ class Tracker:
         """What is reported of tracks: their detections (N, 4), or what the filter makes of them."""
         if self._settings.output_box == "detector":
             return boxes
-        filtered = corners(self._table.boxes().take(rows, 1))
+        state = self._table.kalman[kalman.POSITION].take(rows, 1).astype(np.float32)
+        state[2] *= state[3]
+        filtered = corners(state)
         return filtered if self._frame_size is None else clipped(filtered, self._frame_size)
 
     def _leave(self, unseen: IntArray, gone: list[int], now: Moment) -> list[int]:

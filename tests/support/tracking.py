@@ -13,7 +13,18 @@ from streams.tracker.boxes import pairwise_iou
 from throughline.times import Instant, to_instant
 from throughline.types import Detections, Tracks
 
-__all__ = ["Identity", "TruthFrame", "centred_boxes", "degraded", "detections", "driving", "follow", "identity", "plain_iou"]
+__all__ = [
+    "Identity",
+    "TruthFrame",
+    "centred_boxes",
+    "degraded",
+    "detections",
+    "driving",
+    "follow",
+    "identity",
+    "plain_iou",
+    "unit_rows",
+]
 
 
 @dataclass(frozen=True)
@@ -43,19 +54,29 @@ class Identity:
     tracks: int
 
 
-def detections(boxes: Sequence[Sequence[float]] | np.ndarray, scores: object = 0.9, classes: object = 0) -> Detections:
-    """Detections of ``boxes``, with one score and class for all or one for each."""
+def detections(
+    boxes: Sequence[Sequence[float]] | np.ndarray, scores: object = 0.9, classes: object = 0, looks: object = None
+) -> Detections:
+    """Detections of ``boxes``, with one score and class for all or one for each; and a look (unit row) for each, or none."""
     array = np.array(boxes, np.float32).reshape(-1, 4)
     return Detections(
         array,
         np.broadcast_to(np.array(scores, np.float32), len(array)).copy(),
         np.broadcast_to(np.array(classes, np.int64), len(array)).copy(),
+        None if looks is None else np.array(looks, np.float32),
     )
 
 
 def centred_boxes(random: np.random.Generator, count: int, extent: float = 300) -> np.ndarray:
     """Boxes of 10 to 120 pixels a side: centre x, centre y, width, height (4, N), as the tracker has them."""
     return np.concatenate((random.uniform(0, extent, (2, count)), random.uniform(10, 120, (2, count)))).astype(np.float32)
+
+
+def unit_rows(random: np.random.Generator, count: int, dimension: int) -> np.ndarray:
+    """Looks, each of length one: (count, dimension) float32."""
+    rows = random.normal(size=(count, dimension))
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows.astype(np.float32)
 
 
 def plain_iou(first: np.ndarray, second: np.ndarray) -> float:

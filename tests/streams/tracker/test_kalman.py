@@ -4,54 +4,7 @@ import numpy as np
 import pytest
 
 from streams.tracker import kalman
-
-RATE = 30.0
-
-
-class TextbookFilter:
-    """The eight-state filter of one track, with matrices, as a textbook writes it down."""
-
-    def __init__(self, measurement: np.ndarray) -> None:
-        height = measurement[3]
-        self.mean = np.concatenate((measurement, np.zeros(4)))
-        position = [2 * height / 20, 2 * height / 20, 1e-2, 2 * height / 20]
-        velocity = [10 * height / 160 * RATE, 10 * height / 160 * RATE, 1e-5 * RATE, 10 * height / 160 * RATE]
-        self.covariance = np.diag(np.square(position + velocity))
-
-    def predict(self, dt: float) -> None:
-        height = self.mean[3]
-        transition = np.eye(8)
-        transition[:4, 4:] = dt * np.eye(4)
-        noise = np.zeros((8, 8))
-        for index, (position, velocity) in enumerate(
-            [(height / 20, height / 160), (height / 20, height / 160), (1e-2, 1e-5), (height / 20, height / 160)]
-        ):
-            velocity_density = (velocity * RATE) ** 2 * RATE
-            position_density = (position**2 - velocity_density / RATE**3 / 3) * RATE
-            both = np.ix_([index, index + 4], [index, index + 4])
-            noise[both] = velocity_density * np.array([[dt**3 / 3, dt**2 / 2], [dt**2 / 2, dt]])
-            noise[index, index] += position_density * dt
-        self.mean = transition @ self.mean
-        self.mean[3] = max(self.mean[3], 1.0)
-        self.covariance = transition @ self.covariance @ transition.T + noise
-
-    def _expected_spread(self) -> np.ndarray:
-        height = self.mean[3]
-        observation = np.eye(4, 8)
-        noise = np.diag(np.square([height / 20, height / 20, 1e-1, height / 20]))
-        spread: np.ndarray = observation @ self.covariance @ observation.T + noise
-        return spread
-
-    def squared_distance(self, measurement: np.ndarray, coordinates: int) -> float:
-        spread = self._expected_spread()[:coordinates, :coordinates]
-        error = (measurement - self.mean[:4])[:coordinates]
-        return float(error @ np.linalg.inv(spread) @ error)
-
-    def update(self, measurement: np.ndarray) -> None:
-        observation = np.eye(4, 8)
-        gain = self.covariance @ observation.T @ np.linalg.inv(self._expected_spread())
-        self.mean = self.mean + gain @ (measurement - observation @ self.mean)
-        self.covariance = (np.eye(8) - gain @ observation) @ self.covariance
+from tests.support.textbook_filter import RATE, TextbookFilter
 
 
 def _dense(state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -90,8 +43,8 @@ def test_equals_the_textbook_filter_on_random_sequences(seed: int) -> None:
         state[:, :, seen] = kalman.update(state[:, :, seen], measured)
         for index, box in zip(np.flatnonzero(seen), measured.T, strict=True):
             peers[index].update(box)
-        for index, peer in enumerate(peers):
-            mean, covariance = _dense(state[:, :, index])
+        for track, peer in enumerate(peers):
+            mean, covariance = _dense(state[:, :, track])
             np.testing.assert_allclose(mean, peer.mean, rtol=1e-9, atol=1e-9)
             np.testing.assert_allclose(covariance, peer.covariance, rtol=1e-8, atol=1e-9)
 
