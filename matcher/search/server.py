@@ -16,7 +16,7 @@ from aiohttp.typedefs import Handler
 
 from matcher.search.answers import Answer
 from matcher.search.pictures import PictureError
-from matcher.search.questions import QuestionError, UnknownError, options_of, parse_likeness
+from matcher.search.questions import Options, QuestionError, UnknownError, options_of, parse_likeness
 from matcher.search.service import SearchService
 from throughline.settings import SearchSettings
 from throughline.telemetry.metrics import Metrics
@@ -25,6 +25,8 @@ __all__ = ["SearchServer", "SearchServerError"]
 
 _AT_ONCE: Final = 4
 """Searches under way; more wait for their turn."""
+
+_BODY_SECONDS: Final = 30.0
 
 log = structlog.get_logger(__name__)
 
@@ -90,10 +92,12 @@ class SearchServer:
 
     async def _search(self, request: web.Request) -> web.Response:
         service, parameters = self._asked(request)
-        began = time.perf_counter()
         try:
+            options = options_of(parameters, service.cameras)
+            body = await _body(request)
+            began = time.perf_counter()
             async with self._turns:
-                found = await self._found(request, service, parameters)
+                found = await _found(service, body, request.content_type, options)
         except (QuestionError, PictureError, UnknownError, web.HTTPException):
             self._metrics.searches.labels(service.site, "refused").inc()
             raise
@@ -103,15 +107,6 @@ class SearchServer:
         self._metrics.searches.labels(service.site, "answered").inc()
         self._metrics.search_seconds.labels(service.site).observe(time.perf_counter() - began)
         return _json(found)
-
-    async def _found(self, request: web.Request, service: SearchService, parameters: Mapping[str, Sequence[str]]) -> Answer:
-        options = options_of(parameters, service.cameras)
-        body = await request.read()
-        if not body:
-            raise QuestionError("the request has no body: expected a JPEG or PNG picture, or JSON")
-        if request.content_type == "application/json":
-            return await service.find_alike(parse_likeness(body), options)
-        return await service.find_picture(body, options)
 
     async def _vehicle(self, request: web.Request) -> web.Response:
         service, _ = self._asked(request)
@@ -142,6 +137,23 @@ class SearchServer:
         except Exception as error:
             log.exception("a search failed")
             return _failure(500, f"the search failed: {error}")
+
+
+async def _body(request: web.Request) -> bytes:
+    try:
+        async with asyncio.timeout(_BODY_SECONDS):
+            body = await request.read()
+    except TimeoutError:
+        raise QuestionError(f"the request's body did not come within {_BODY_SECONDS:g} s") from None
+    if not body:
+        raise QuestionError("the request has no body: expected a JPEG or PNG picture, or JSON")
+    return body
+
+
+async def _found(service: SearchService, body: bytes, content_type: str, options: Options) -> Answer:
+    if content_type == "application/json":
+        return await service.find_alike(parse_likeness(body), options)
+    return await service.find_picture(body, options)
 
 
 def url_of(host: str, port: int) -> str:

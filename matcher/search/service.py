@@ -184,17 +184,23 @@ class SearchService:
                 if record.topic == self._site.kafka.topic(CAMERAS):
                     self._note_media(record.value)
                 elif record.key == key and record.topic == self._site.kafka.topic(MATCHES):
-                    self._history.decide(decode_match_event(record.value))
+                    self._note_decision(record.value, after(record.time, _AHEAD))
                 elif record.key == key:
-                    self._note(record)
+                    self._note(record.value, after(record.time, _AHEAD))
             except UnreadableMessageError:
                 self._history.skipped["unreadable"] += 1  # the matcher has put it to the dead letters
         self._history.maintain()
         self._export()
 
-    def _note(self, record: Record) -> None:
-        message = decode_record(record.value or b"")
-        latest = after(record.time, _AHEAD)
+    def _note_decision(self, value: bytes, latest: Instant) -> None:
+        event = decode_match_event(value)
+        if event.tracklet.end > latest:
+            self._history.skipped["future"] += 1
+        else:
+            self._history.decide(event)
+
+    def _note(self, value: bytes, latest: Instant) -> None:
+        message = decode_record(value)
         if isinstance(message, Progress):
             if message.camera in self._cameras and not message.end_of_stream and message.complete_to <= latest:
                 self._history.advance(message.complete_to)

@@ -325,12 +325,14 @@ async def test_records_that_cannot_be_used_are_counted_and_nothing_stops(bus: Me
     await publish(
         bus, site(), [seen("x0", "red", 4e9), seen("x1", "red", 20, camera="c9"), seen("x2", "red", 20, of="elsewhere")]
     )
+    await publish(bus, site(), [decided(seen("x3", "red", 4e9), "v-far")])
     await publish(bus, site(), [Progress("test", "c1", after(START, 4e9)), Progress("test", "c9", after(START, 1e6))])
     async with serving([site()], bus, EYES, now=lambda: START) as asked:
         _, answer = await asked.post(picture("red"))
         assert tracklets(answer) == [["t0", "t2"], ["t1"]]
+        assert (await asked.get("/vehicles/v-far"))[0] == 404
         value = asked.metrics.registry.get_sample_value
-        for reason, count in (("unreadable", 3), ("future", 1), ("unknown_camera", 1)):
+        for reason, count in (("unreadable", 3), ("future", 2), ("unknown_camera", 1)):
             labels = {"site": "test", "reason": reason}
             assert value("throughline_search_records_skipped_total", labels) == count
 
