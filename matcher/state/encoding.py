@@ -1,0 +1,320 @@
+"""Encodes a graph of objects as MessagePack: plain data, known classes, numpy arrays; nothing that could run when it is read.
+
+Every value that is no plain number, text or bytes is an array that begins with its kind. Objects are written where they are met
+first and referred to by number after that, so that what was one object is one object again. A class is named with the names
+of its attributes; only classes that the reader knows are made, without running their constructors. What a matcher is built
+*around* (its site and what follows from that alone) is not written but named, and given by the reader.
+
+Vectors on the grid of `matcher.table` take two bytes a number instead of four, and rows of zeros none.
+"""
+
+from __future__ import annotations
+
+import enum
+import gc
+from collections import Counter, OrderedDict, deque
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+
+from matcher.table import LookColumn, SightingTable
+
+__all__ = ["StateError", "decode", "encode"]
+
+_SAME: Final = 0
+_GIVEN: Final = 1
+_LIST: Final = 2
+_TUPLE: Final = 3
+_DICT: Final = 4
+_SET: Final = 5
+_DEQUE: Final = 6
+_OBJECT: Final = 7
+_VALUE: Final = 8
+_MEMBER: Final = 9
+_ARRAY: Final = 10
+_ON_GRID: Final = 11
+_ROWS: Final = 12
+_NUMBER: Final = 13
+
+_PLAIN = frozenset({type(None), bool, int, float, str, bytes})
+_DICTS: tuple[type[Any], ...] = (dict, Counter, OrderedDict)
+_GRID = 2048
+_SPARSE_FROM = 4096
+"""Numbers in an array from which on it is worth looking for rows of zeros."""
+
+
+class StateError(Exception):
+    """A state that cannot be written or read; the text says what is in the way."""
+
+
+def encode(root: object, classes: Mapping[str, type[Any]], given: Mapping[str, object]) -> bytes:
+    """Writes a graph of objects; equal graphs give equal bytes.
+
+    Args:
+        root: Where it begins.
+        classes: Classes that may occur, by name.
+        given: Objects that are named instead of written, by name.
+
+    Raises:
+        StateError: there is something that cannot be written.
+    """
+    return _Writer(classes, given).write(root)
+
+
+def decode(data: bytes, classes: Mapping[str, type[Any]], given: Mapping[str, object]) -> Any:
+    """Reads what `encode` has written.
+
+    Args:
+        data: The bytes.
+        classes: See `encode`.
+        given: See `encode`.
+
+    Raises:
+        StateError: it is no state, or not one of these classes.
+    """
+    collecting = gc.isenabled()
+    gc.disable()  # thousands of objects are made, and all of them stay
+    try:
+        layouts, root = msgspec.msgpack.decode(data)
+        return _Reader(layouts, classes, given).read(root)
+    except StateError:
+        raise
+    except (msgspec.DecodeError, ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
+        raise StateError(f"this is no state of a matcher: {error!r}") from error
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def _attributes(kind: type[Any], one: object) -> tuple[str, ...]:
+    """Names of an object's attributes, in an order that depends on its class and on what is set."""
+    slots = [name for each in reversed(kind.__mro__) for name in _slots(each)]
+    return (*(name for name in slots if hasattr(one, name)), *getattr(one, "__dict__", ()))
+
+
+def _slots(kind: type[Any]) -> Iterable[str]:
+    slots = vars(kind).get("__slots__", ())
+    return (slots,) if isinstance(slots, str) else slots
+
+
+class _Writer:
+    def __init__(self, classes: Mapping[str, type[Any]], given: Mapping[str, object]) -> None:
+        self._names = {kind: name for name, kind in classes.items()}
+        self._given = {id(one): name for name, one in given.items()}
+        self._seen: dict[int, int] = {}
+        self._layouts: dict[tuple[str, tuple[str, ...]], int] = {}
+        self._fixed: dict[type[Any], tuple[int, tuple[str, ...]]] = {}
+        self._used: dict[int, np.ndarray[Any, np.dtype[np.bool_]]] = {}
+        self._makers: dict[type[Any], Callable[[Any], Any]] = {
+            list: self._list,
+            tuple: lambda value: [_TUPLE, [self._put(one) for one in value]],
+            set: self._set,
+            deque: self._deque,
+            np.ndarray: self._array,
+        }
+        self._makers |= dict.fromkeys(_DICTS, self._dict)
+
+    def write(self, root: object) -> bytes:
+        body = self._put(root)
+        return msgspec.msgpack.encode(([[name, attributes] for name, attributes in self._layouts], body))
+
+    def _put(self, value: Any) -> Any:
+        kind = type(value)
+        if kind in _PLAIN:
+            return value
+        key = id(value)
+        number = self._seen.get(key)
+        if number is not None:
+            return [_SAME, number]
+        if key in self._given:
+            return [_GIVEN, self._given[key]]
+        maker = self._makers.get(kind)
+        return maker(value) if maker is not None else self._other(kind, value)
+
+    def _note(self, value: object) -> None:
+        self._seen[id(value)] = len(self._seen)
+
+    def _list(self, value: list[Any]) -> Any:
+        self._note(value)
+        return [_LIST, value if _PLAIN.issuperset(map(type, value)) else [self._put(one) for one in value]]
+
+    def _dict(self, value: dict[Any, Any]) -> Any:
+        self._note(value)
+        flat = [one for pair in value.items() for one in pair]
+        return [_DICT, _DICTS.index(type(value)), flat if _PLAIN.issuperset(map(type, flat)) else [self._put(o) for o in flat]]
+
+    def _set(self, value: set[Any]) -> Any:
+        self._note(value)
+        return [_SET, [self._put(one) for one in sorted(value)]]
+
+    def _deque(self, value: deque[Any]) -> Any:
+        self._note(value)
+        return [_DEQUE, value.maxlen, [self._put(one) for one in value]]
+
+    def _other(self, kind: type[Any], value: Any) -> Any:
+        name = self._names.get(kind)
+        if isinstance(value, np.generic):
+            return [_NUMBER, value.dtype.str, value.tobytes()]
+        if name is None:
+            raise StateError(f"an object of {kind.__module__}.{kind.__qualname__} cannot be part of a state")
+        if isinstance(value, enum.Enum):
+            return [_MEMBER, name, value.value]
+        if isinstance(value, (msgspec.Struct, tuple)):
+            return self._value(kind, name, value)
+        self._note(value)
+        layout, attributes = self._layout(kind, name, value)
+        if isinstance(value, SightingTable):
+            self._used |= {id(column): value.seen_by & column.bit != 0 for column in value.columns.values()}
+        put = self._put
+        if isinstance(value, LookColumn):
+            return [_OBJECT, layout, [self._views(value) if a == "views" else put(getattr(value, a)) for a in attributes]]
+        try:
+            return [_OBJECT, layout, [put(getattr(value, attribute)) for attribute in attributes]]
+        except StateError as error:
+            raise StateError(f"{name}: {error}") from None
+
+    def _value(self, kind: type[Any], name: str, value: Any) -> Any:
+        """Something that is made of its parts and does not change."""
+        if isinstance(value, tuple):
+            layout, _ = self._layout(kind, name, value)
+            return [_VALUE, layout, [self._put(one) for one in value]]
+        layout, attributes = self._layout(kind, name, value)
+        put = self._put
+        parts = [put(getattr(value, attribute)) for attribute in attributes]
+        self._note(value)  # behind its parts: the reader has them first
+        return [_VALUE, layout, parts]
+
+    def _layout(self, kind: type[Any], name: str, value: Any) -> tuple[int, tuple[str, ...]]:
+        known = self._fixed.get(kind)
+        if known is not None:
+            return known
+        if isinstance(value, (msgspec.Struct, tuple)):
+            attributes = tuple(getattr(kind, "__struct_fields__", ())) or tuple(getattr(kind, "_fields", ()))
+        elif is_dataclass(kind) and not hasattr(value, "__dict__"):
+            attributes = tuple(field.name for field in fields(kind))
+        else:
+            return self._numbered(name, _attributes(kind, value))
+        found = self._fixed[kind] = self._numbered(name, attributes)
+        return found
+
+    def _numbered(self, name: str, attributes: tuple[str, ...]) -> tuple[int, tuple[str, ...]]:
+        return self._layouts.setdefault((name, attributes), len(self._layouts)), attributes
+
+    def _array(self, value: np.ndarray[Any, np.dtype[Any]]) -> Any:
+        self._note(value)
+        if value.dtype.hasobject:
+            raise StateError("an array of objects cannot be part of a state")
+        if value.ndim > 1 and value.size >= _SPARSE_FROM:
+            there = np.asarray(value.reshape(len(value), -1).any(axis=1))
+            if np.count_nonzero(there) < 0.9 * len(value):
+                return _rows(value, there)
+        return _dense(value)
+
+    def _views(self, column: LookColumn) -> Any:
+        """Vectors of slots that are in use; what is left in the others is never looked at."""
+        self._note(column.views)
+        return _rows(column.views, self._used[id(column)])
+
+
+def _rows(value: np.ndarray[Any, np.dtype[Any]], there: np.ndarray[Any, np.dtype[np.bool_]]) -> Any:
+    return [_ROWS, len(value), np.flatnonzero(there).astype("<i4").tobytes(), _dense(value[there])]
+
+
+def _dense(value: np.ndarray[Any, np.dtype[Any]]) -> Any:
+    if value.dtype == np.float32 and value.size:
+        with np.errstate(over="ignore", invalid="ignore"):
+            on_grid = value * np.float32(_GRID)
+            if np.abs(on_grid).max() < np.iinfo(np.int16).max:
+                whole = on_grid.astype("<i2")
+                if np.array_equal(whole, on_grid):
+                    return [_ON_GRID, value.shape, whole.tobytes()]
+    return [_ARRAY, value.dtype.newbyteorder("<").str, value.shape, np.ascontiguousarray(value).tobytes()]
+
+
+class _Reader:
+    def __init__(self, layouts: Any, classes: Mapping[str, type[Any]], given: Mapping[str, object]) -> None:
+        self._classes, self._given = classes, given
+        self._layouts = [(self._known(name), tuple(attributes)) for name, attributes in layouts]
+        self._made: list[Any] = []
+        self._makers: dict[int, Callable[..., Any]] = {
+            _SAME: self._made.__getitem__,
+            _GIVEN: given.__getitem__,
+            _LIST: self._list,
+            _TUPLE: lambda items: tuple([self.read(one) for one in items]),
+            _DICT: self._dict,
+            _SET: self._set,
+            _DEQUE: self._deque,
+            _OBJECT: self._object,
+            _VALUE: self._value,
+            _MEMBER: lambda name, value: self._known(name)(value),
+            _ARRAY: lambda kind, shape, data: self._note(_array(kind, shape, data)),
+            _ON_GRID: lambda shape, data: self._note(_from_grid(shape, data)),
+            _ROWS: self._rows,
+            _NUMBER: lambda kind, data: np.frombuffer(data, kind)[0],
+        }
+
+    def _known(self, name: str) -> type[Any]:
+        kind = self._classes.get(name)
+        if kind is None:
+            raise StateError(f"this state has objects of {name}, which this version does not know")
+        return kind
+
+    def read(self, value: Any) -> Any:
+        if type(value) is not list:
+            return value
+        return self._makers[value[0]](*value[1:])
+
+    def _note(self, one: Any) -> Any:
+        self._made.append(one)
+        return one
+
+    def _list(self, items: list[Any]) -> Any:
+        made = self._note([])
+        made += [self.read(one) for one in items]
+        return made
+
+    def _dict(self, kind: int, flat: list[Any]) -> Any:
+        made = self._note(_DICTS[kind]())
+        parts = iter([self.read(one) for one in flat])
+        for key in parts:
+            dict.__setitem__(made, key, next(parts)) if kind != _DICTS.index(OrderedDict) else made.__setitem__(key, next(parts))
+        return made
+
+    def _set(self, items: list[Any]) -> Any:
+        made = self._note(set())
+        made.update(map(self.read, items))
+        return made
+
+    def _deque(self, length: int | None, items: list[Any]) -> Any:
+        made = self._note(deque(maxlen=length))
+        made.extend(map(self.read, items))
+        return made
+
+    def _object(self, layout: int, values: list[Any]) -> Any:
+        kind, attributes = self._layouts[layout]
+        made = self._note(object.__new__(kind))
+        for attribute, value in zip(attributes, values, strict=True):
+            object.__setattr__(made, attribute, self.read(value))
+        return made
+
+    def _value(self, layout: int, values: list[Any]) -> Any:
+        kind, _ = self._layouts[layout]
+        made = kind(*map(self.read, values))
+        return made if isinstance(made, tuple) else self._note(made)
+
+    def _rows(self, count: int, places: bytes, rows: list[Any]) -> Any:
+        dense = _from_grid(*rows[1:]) if rows[0] == _ON_GRID else _array(*rows[1:])
+        made = np.zeros((count, *dense.shape[1:]), dense.dtype)
+        made[np.frombuffer(places, "<i4")] = dense
+        return self._note(made)
+
+
+def _array(kind: str, shape: Iterable[int], data: bytes) -> np.ndarray[Any, np.dtype[Any]]:
+    return np.frombuffer(data, kind).reshape(tuple(shape)).astype(np.dtype(kind).newbyteorder("="))
+
+
+def _from_grid(shape: Iterable[int], data: bytes) -> np.ndarray[Any, np.dtype[Any]]:
+    return np.frombuffer(data, "<i2").reshape(tuple(shape)).astype(np.float32) / np.float32(_GRID)
