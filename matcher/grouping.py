@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from matcher.assignment import assign
 from matcher.decisions import Decisions
 from matcher.gallery import Gallery
+from matcher.merging import INERTIA, Merging, Pairs, pair_of
 from matcher.options import Options, OptionsOf, Unit
 from matcher.table import SightingTable
 from matcher.vehicles import Vehicle, Vehicles
@@ -17,8 +18,6 @@ __all__ = ["Grouping"]
 _ROUNDS = 6
 _DISPLACED = 3
 """How far it is followed who must make room for whom."""
-_INERTIA = 2.0
-"""Log-odds by which something else must be better before a published decision is changed."""
 _WEAKEST_CLAIM = -4.0
 """Log-odds below which a claim to a vehicle is not remembered."""
 _STRONG_CLAIM = -2.0
@@ -65,6 +64,7 @@ class Grouping:
     ) -> None:
         self._table, self._gallery, self._vehicles = table, gallery, vehicles
         self._options, self._decisions = options, decisions
+        self._merging = Merging(table, vehicles, options, decisions)
         self._claims: dict[int, OptionsOf] = {}
         self._parted: dict[int, list[int]] = {}
         self._weighed: dict[int, OptionsOf] = {}
@@ -88,11 +88,12 @@ class Grouping:
                 break
             self._weigh(fresh)
             changes = _Changes()
-            self._merge(self._mergers(fresh), changes, broken=False)
+            for vehicle, taken_in in self._merging.merge(self._mergers(fresh), self._parted, broken=False).items():
+                changes.grown.setdefault(vehicle, set()).update(taken_in)
             touched |= dict.fromkeys(self._reassign(fresh, changes))
             fresh = self._followers(changes)
             touched |= dict.fromkeys(fresh)
-        self._merge(self._broken(touched), _Changes(), broken=True)
+        self._merging.merge(self._broken(touched), self._parted, broken=True)
         return self._in_order(touched)
 
     def claims(self, slot: int) -> OptionsOf:
@@ -151,104 +152,28 @@ class Grouping:
         camera = self._table.at(slot).camera
         return tuple(member for member in vehicle if self._table.at(member).camera == camera and self._decisions.movable(member))
 
-    def _cameras(self, vehicle: Vehicle) -> set[str]:
-        return {self._table.at(member).camera for member in vehicle}
-
-    def _is_fixed(self, vehicle: Vehicle) -> bool:
-        return not all(self._decisions.movable(member) for member in vehicle)
-
-    def _is_published(self, vehicle: Vehicle) -> bool:
-        return any(member in self._decisions for member in vehicle)
-
-    # Merging
-
-    def _mergers(self, fresh: Iterable[int]) -> dict[tuple[Vehicle, Vehicle], float | None]:
+    def _mergers(self, fresh: Iterable[int]) -> Pairs:
         """Pairs of vehicles that speak for each other, with their log-odds where they are known already."""
-        pairs: dict[tuple[Vehicle, Vehicle], float | None] = {}
+        pairs: Pairs = {}
         for slot in fresh:
             own = self._vehicles.of(slot)
             if own is None:
                 continue
             for other, score in self._claims[slot].items():
                 if other is not own and score > 0.0 and other.members:
-                    pairs.setdefault(_pair(own, other), score if len(own) == 1 else None)
+                    pairs.setdefault(pair_of(own, other), score if len(own) == 1 else None)
         return pairs
 
-    def _broken(self, slots: Iterable[int]) -> dict[tuple[Vehicle, Vehicle], float | None]:
+    def _broken(self, slots: Iterable[int]) -> Pairs:
         """Pairs of vehicles that may be parts of a track that broke."""
-        pairs: dict[tuple[Vehicle, Vehicle], float | None] = {}
+        pairs: Pairs = {}
         for slot in slots:
             own = self._vehicles.of(slot)
             for part in self._gallery.parts(slot):
                 other = self._vehicles.of(part)
                 if own is not None and other is not None and other is not own:
-                    pairs[_pair(own, other)] = None
+                    pairs[pair_of(own, other)] = None
         return pairs
-
-    def _merge(self, pairs: dict[tuple[Vehicle, Vehicle], float | None], changes: _Changes, *, broken: bool) -> None:
-        """Greedy, best first. A vehicle with sightings that can no longer change only takes in others.
-
-        Pairs that have nothing to do with a better one are merged in one sweep; the others are scored again after it.
-        """
-        scores = self._scored(pairs, broken)
-        while scores:
-            became: dict[Vehicle, Vehicle] = {}
-            waiting: set[Vehicle] = set()
-            postponed: list[tuple[Vehicle, Vehicle]] = []
-            for pair in sorted(scores, key=lambda pair: (-scores[pair], pair[0].number, pair[1].number)):
-                if not waiting.isdisjoint(pair):
-                    postponed.append(pair)
-                else:
-                    target, source = self._direction(*pair)
-                    changes.grown.setdefault(target, set()).update(source.members)
-                    self._vehicles.merge(source, target)
-                    became[source] = became[target] = target
-                waiting.update(pair)
-            known = {pair: scores[pair] for pair in postponed if pair[0] not in became and pair[1] not in became}
-            again = [_pair(became.get(pair[0], pair[0]), became.get(pair[1], pair[1])) for pair in postponed if pair not in known]
-            scores = known | self._scored({pair: None for pair in again if pair[0] is not pair[1]}, broken)
-
-    def _scored(self, pairs: dict[tuple[Vehicle, Vehicle], float | None], broken: bool) -> dict[tuple[Vehicle, Vehicle], float]:
-        allowed = [pair for pair in pairs if self._may_merge(*pair, broken)]
-        unknown = [pair for pair in allowed if pairs[pair] is None]
-        found: dict[tuple[Vehicle, Vehicle], float] = {}
-        if unknown:
-            scores = self._options.scores([(left.members, right.members) for left, right in unknown])
-            found = dict(zip(unknown, scores.log_odds.tolist(), strict=True))
-        result = {}
-        for pair in allowed:
-            known = pairs[pair]
-            score = found[pair] if known is None else known
-            score += self._inertia(*pair)
-            if score > 0.0:
-                result[pair] = score
-        return result
-
-    def _inertia(self, one: Vehicle, other: Vehicle) -> float:
-        """What is published is changed only for something better: it is harder to join, and joined again more easily."""
-        if not (self._is_published(one) and self._is_published(other)):
-            return 0.0
-        return _INERTIA if self._were_one(one, other) else -_INERTIA
-
-    def _were_one(self, one: Vehicle, other: Vehicle) -> bool:
-        """Whether parts of a track that were published as one vehicle are in either."""
-        return any(part in other.members for slot in one for part in self._parted.get(slot, ()))
-
-    def _may_merge(self, one: Vehicle, other: Vehicle, broken: bool) -> bool:
-        if not broken and not self._cameras(one).isdisjoint(self._cameras(other)):
-            return False
-        return not (self._is_fixed(one) and self._is_fixed(other))
-
-    def _direction(self, left: Vehicle, right: Vehicle) -> tuple[Vehicle, Vehicle]:
-        """Which one goes on under its name: the one that cannot change, else the one named first."""
-
-        def rank(vehicle: Vehicle) -> tuple[bool, bool, int, int]:
-            return not self._is_fixed(vehicle), vehicle.named_at is None, vehicle.named_at or 0, vehicle.number
-
-        first, second = sorted((left, right), key=rank)
-        return first, second
-
-    # Reassignment
 
     def _reassign(self, fresh: Iterable[int], changes: _Changes) -> list[int]:
         by_camera: dict[str, list[int]] = {}
@@ -275,9 +200,9 @@ class Grouping:
             own = 0.0
             if any(slot in self._decisions for slot in unit):
                 if vehicle in options:
-                    options[vehicle] += _INERTIA
+                    options[vehicle] += INERTIA
                 elif len(vehicle) == len(unit):
-                    own = _INERTIA
+                    own = INERTIA
             scores.append(options)
             alone.append(own)
         after = assign(scores, alone)
@@ -319,8 +244,6 @@ class Grouping:
     def _is_free(self, vehicle: Vehicle, camera: str, units: dict[Vehicle, Unit]) -> bool:
         return vehicle in units or (bool(vehicle.members) and not self._holders(vehicle, camera))
 
-    # What follows from changes
-
     def _followers(self, changes: _Changes) -> list[int]:
         """Sightings to be weighed again.
 
@@ -334,7 +257,3 @@ class Grouping:
                 if score > _STRONG_CLAIM and (vehicle in changes.lost or self._table.at(slot).camera not in seen_anew):
                     found[slot] = None
         return self._in_order(found)
-
-
-def _pair(one: Vehicle, other: Vehicle) -> tuple[Vehicle, Vehicle]:
-    return (one, other) if one.number < other.number else (other, one)

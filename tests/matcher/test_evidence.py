@@ -17,6 +17,7 @@ from matcher.topology import Link
 from tests.support.sightings import Scene
 from tests.support.traffic import START, chain_site, tracklet
 from throughline.messages import Tracklet
+from throughline.types import FloatArray
 
 LINK = Link("c1", "c2", 5.0, 20.0, 60.0)
 SITE = chain_site(2)
@@ -132,8 +133,8 @@ def test_several_views_say_more_than_one() -> None:
             assert predicted == pytest.approx(labels[part].mean(), abs=0.06)
 
 
-def unit(vector: np.ndarray) -> np.ndarray:
-    return (vector / np.linalg.norm(vector)).astype(np.float32)
+def unit(vector: np.ndarray) -> FloatArray:
+    return np.asarray(vector / np.linalg.norm(vector), np.float32)
 
 
 def with_looks(scene: Scene, **looks: np.ndarray) -> int:
@@ -207,7 +208,7 @@ def test_a_cosine_does_not_depend_on_what_else_is_computed(dimension: int) -> No
 def test_each_term_weighs_a_comparison_alone_as_among_others() -> None:
     rng = np.random.default_rng(7)
     scene = Scene(SITE)
-    slots = {"c1": [], "c2": []}
+    slots: dict[str, list[int]] = {"c1": [], "c2": []}
     for k in range(80):
         camera = ("c1", "c2")[k % 2]
         types = dict(zip(("car", "truck", "bus"), rng.dirichlet(np.ones(3)).tolist(), strict=True))
