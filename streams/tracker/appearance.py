@@ -56,7 +56,7 @@ class FeatureBank:
         self._features[rows, self._counts[rows] % self._budget] = vectors[fine]
         self._counts[rows] += 1
 
-    def distances(self, rows: IntArray, vectors: FloatArray) -> FloatArray:
+    def pair_distances(self, rows: IntArray, vectors: FloatArray) -> FloatArray:
         """Cosine distance of each pair of a track and a vector: to the most alike look of the track.
 
         Args:
@@ -80,11 +80,15 @@ class FeatureBank:
         distance[~np.isfinite(vectors).all(axis=1)] = np.inf
         return distance
 
+    def distances(self, rows: IntArray, vectors: FloatArray) -> FloatArray:
+        """The same of all tracks (K,) with all vectors (M, D): (K, M)."""
+        every = self.pair_distances(np.repeat(rows, len(vectors)), np.tile(vectors, (len(rows), 1)))
+        return every.reshape(len(rows), len(vectors))
+
     def between(self, row: int, others: IntArray) -> FloatArray:
         """Cosine distance between the two most alike looks of one track and of each other: (K,), infinite without any."""
         own = self._features[row, : min(int(self._counts[row]), self._budget)]
         if len(own) == 0 or len(others) == 0:
             return np.full(len(others), np.inf, np.float32)
-        pairs = self.distances(np.repeat(others, len(own)), np.tile(own, (len(others), 1)))
-        nearest: FloatArray = pairs.reshape(len(others), len(own)).min(axis=1)
+        nearest: FloatArray = self.distances(others, own).min(axis=1)
         return nearest

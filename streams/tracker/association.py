@@ -186,10 +186,15 @@ class Associator:
     ) -> None:
         rows, columns = np.flatnonzero(table.confirmed), np.flatnonzero(confident)
         # The gate first: comparing places is cheap, comparing looks is not.
-        distance = kalman.mahalanobis(table.kalman.take(rows, 2)[..., None], with_aspect(measured.boxes.take(columns, 1))[:, None])
-        row, column = np.nonzero(distance[: self._coordinates].sum(axis=0) <= self._gate)
+        state, boxes = table.kalman.take(rows, 2), with_aspect(measured.boxes.take(columns, 1))
+        spread = kalman.innovation_variance(state)
+        distance = np.zeros((len(rows), len(columns)))
+        for coordinate in range(self._coordinates):
+            off = boxes[coordinate] - state[kalman.POSITION, coordinate, :, None]
+            distance += np.square(off) / spread[coordinate, :, None]
+        row, column = np.nonzero(distance <= self._gate)
         tracks, detections = rows[row], columns[column]
-        distances = features.distances(tracks, embeddings[detections])
+        distances = features.pair_distances(tracks, embeddings[detections])
         alike = distances <= self._settings.appearance.max_distance
         gains = 1 - distances[alike].astype(np.float64) + _LEAST_GAIN
         matching.add(tracks[alike], detections[alike], gains, ages)

@@ -44,6 +44,7 @@ __all__ = [
     "VELOCITY_VARIANCE",
     "KalmanState",
     "initiate",
+    "innovation_variance",
     "mahalanobis",
     "predict",
     "update",
@@ -140,6 +141,14 @@ def update(state: KalmanState, measurements: npt.NDArray[np.float64]) -> KalmanS
     return result
 
 
+def innovation_variance(state: KalmanState) -> npt.NDArray[np.float64]:
+    """Variance (4, N) of what a measurement of each track will differ from its predicted state (5, 4, N)."""
+    variance = _squared_scale(state[POSITION, _HEIGHT])
+    variance *= _MEASUREMENT_VARIANCE
+    variance += state[VARIANCE]
+    return variance
+
+
 def mahalanobis(state: KalmanState, measurements: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Squared distance of each measurement from where the filter expects it, by coordinate.
 
@@ -153,10 +162,7 @@ def mahalanobis(state: KalmanState, measurements: npt.NDArray[np.float64]) -> np
     Returns:
         (4, K), each chi-square distributed with one degree of freedom where track and measurement belong together.
     """
-    total = _squared_scale(state[POSITION, _HEIGHT])
-    total *= _MEASUREMENT_VARIANCE
-    total += state[VARIANCE]
     distance: npt.NDArray[np.float64] = measurements - state[POSITION]
     np.square(distance, out=distance)
-    distance /= total
+    distance /= innovation_variance(state)
     return distance

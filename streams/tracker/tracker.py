@@ -265,7 +265,9 @@ class Tracker:
         longest = self._settings.max_hidden * MICROSECONDS
         waiting = waiting[table.latest[AWAITED, waiting] - table.latest[SEEN, waiting] < longest]
         covered = covered_by(corners(table.boxes().take(waiting, 1)), corners(measured.boxes)).max(axis=1)
-        table.latest[AWAITED, waiting[covered >= _HIDDEN]] += now.captured - self._captured
+        hidden = waiting[covered >= _HIDDEN]
+        table.latest[AWAITED, hidden] += now.captured - self._captured
+        table.kalman[kalman.VELOCITY, :2, hidden] = 0.0  # else what is left of its speed would carry it away
 
     def _join(self, fragment: int, old: int) -> None:
         """Lets a track that was just confirmed go on as the lost one that it continues."""

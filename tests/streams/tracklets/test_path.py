@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from streams.tracklets.ground import GroundPlane
 from streams.tracklets.path import VehiclePath
+from throughline.ground import GroundPlane
 from throughline.settings import GroundSettings
 from throughline.times import to_instant
 
