@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from matcher.search.index import VectorIndex
-from matcher.search.looks import Looks, Selection
 from matcher.search.rows import VectorRows
+from matcher.search.selection import Selection
+from matcher.search.vectors import ModelVectors
 from matcher.sightings import ModelKey
 from throughline.messages import Embedding, MatchEvent, MatchKind, Tracklet, TrackletRef, UnreadableMessageError
 from throughline.settings import SearchSettings
@@ -99,7 +100,7 @@ class History:
         self._numbered: dict[int, Passage] = {}
         self._numbers = itertools.count()
         self._vehicles: dict[str, dict[str, Passage]] = {}
-        self._models: dict[ModelKey, Looks] = {}
+        self._models: dict[ModelKey, ModelVectors] = {}
         self._ends: list[tuple[Instant, int]] = []
         self._now: Instant | None = None
         self.evicted: Counter[str] = Counter()
@@ -221,7 +222,7 @@ class History:
         for looks in self._models.values():
             looks.index.close()
 
-    def _found(self, group: str | int, looks: Looks, model: ModelKey, query: FloatArray, selection: Selection) -> Found:
+    def _found(self, group: str | int, looks: ModelVectors, model: ModelKey, query: FloatArray, selection: Selection) -> Found:
         members = [self._numbered[group]] if isinstance(group, int) else self._vehicles[group].values()
         seen = []
         for passage in members:
@@ -273,7 +274,7 @@ class History:
             return
         looks = self._models.get(model)
         if looks is None:
-            looks = self._models[model] = Looks(embedding.dimension, self._make_index)
+            looks = self._models[model] = ModelVectors(embedding.dimension, self._make_index)
         elif looks.rows.dimension != embedding.dimension:
             self.skipped["mismatch"] += 1
             return

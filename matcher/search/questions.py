@@ -11,8 +11,8 @@ from typing import Final
 import msgspec
 import numpy as np
 
-from matcher.search.looks import Selection
 from matcher.search.pictures import Box
+from matcher.search.selection import Selection
 from throughline.times import Instant, from_iso
 from throughline.types import FloatArray
 

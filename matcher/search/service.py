@@ -90,7 +90,7 @@ class SearchService:
         return self._complete
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Reads until ``stop`` is set; may be called again, and then begins anew.
+        """Reads until ``stop`` is set; when called again, it reads the time that is kept once more.
 
         Raises:
             BusError: Kafka cannot be reached at the start.

@@ -6,7 +6,7 @@ import pytest
 
 from matcher.search.exact import ExactIndex
 from matcher.search.history import Found, History
-from matcher.search.looks import Selection
+from matcher.search.selection import Selection
 from tests.support.looks import clustered, unit
 from tests.support.traffic import START, tracklet
 from throughline.messages import BestShot, Embedding, MatchEvent, MatchKind, Tracklet, TrackletRef

@@ -2,45 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from matcher.search.index import Nearest, VectorIndex
 from matcher.search.rows import BoolArray, VectorRows
+from matcher.search.selection import Selection
 from throughline.times import Instant
 from throughline.types import FloatArray, IntArray
 
-__all__ = ["Looks", "Selection"]
+__all__ = ["ModelVectors"]
 
 
-class Selection:
-    """Which sightings a search is about.
-
-    Attributes:
-        cameras: Of these; None: of all.
-        since: In view then or later; None: whenever.
-        until: In view then or earlier; None: whenever.
-    """
-
-    __slots__ = ("cameras", "since", "until")
-
-    def __init__(
-        self, cameras: Collection[str] | None = None, since: Instant | None = None, until: Instant | None = None
-    ) -> None:
-        self.cameras = None if cameras is None else frozenset(cameras)
-        self.since, self.until = since, until
-
-    def includes(self, camera: str, start: Instant, end: Instant) -> bool:
-        """Whether a sighting is among them."""
-        return (
-            (self.cameras is None or camera in self.cameras)
-            and (self.since is None or end >= self.since)
-            and (self.until is None or start <= self.until)
-        )
-
-
-class Looks:
+class ModelVectors:
     """The vectors of one model, each with the number, camera and times of the tracklet that it belongs to.
 
     Args:
