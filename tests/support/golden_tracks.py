@@ -85,7 +85,7 @@ def read_scores() -> dict[str, ClipScore]:
 
 
 def _scene() -> tuple[list[int], list[Detections]]:
-    """Frame numbers and detections: traffic both ways and across, a parked car, one that is hidden for a while; frames dropped."""
+    """Frame numbers and detections: traffic both ways and across, a parked car, one hidden for a while; frames dropped."""
     fleet = [((-60.0, 300.0 + 6 * k, 30.0, 355.0 + 6 * k), (210.0 + 15 * k, 0.0), 1.3 * k, 9.0) for k in range(4)]
     fleet += [((930.0, 230.0, 1020.0, 285.0), (-240.0, 0.0), 0.4 + 1.9 * k, 9.0) for k in range(3)]
     fleet += [((450.0, -50.0, 505.0, 0.0), (9.0, 140.0), 0.8 + 2.6 * k, 9.0) for k in range(3)]

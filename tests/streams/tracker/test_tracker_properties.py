@@ -173,7 +173,7 @@ def test_how_the_work_is_split_changes_nothing(monkeypatch: pytest.MonkeyPatch, 
     for number in range(12):
         at = corner + speed * number * 0.1 + random.normal(0, 1, (150, 2))
         seen = random.random(150) > 0.05
-        frames.append(detections(np.hstack((at, at + [90, 60]))[seen], random.uniform(0.2, 0.9, 150)[seen]))
+        frames.append(detections(np.hstack((at, at + np.array([90, 60])))[seen], random.uniform(0.2, 0.9, 150)[seen]))
 
     def told() -> list[object]:
         tracker = Tracker(TrackingSettings(), (1920, 1080))
