@@ -20,7 +20,7 @@ from matcher.search.pictures import Box, Eyes, best_vehicle, cut, decode
 from matcher.search.questions import Likeness, Options, QuestionError, UnknownError
 from matcher.search.rows import VectorRows
 from matcher.sightings import ModelKey
-from throughline.bus.protocol import Bus, Consumer, Record
+from throughline.bus.protocol import Bus, Consumer, Place, Record
 from throughline.bus.topics import CAMERAS, MATCHES, TRACKLETS
 from throughline.messages import (
     Progress,
@@ -98,10 +98,14 @@ class SearchService:
         topics = [self._site.kafka.topic(name) for name in (TRACKLETS, MATCHES, CAMERAS)]
         consumer = await self._bus.consumer(topics, None)
         try:
-            await self._go_back(consumer)
+            ahead = await self._go_back(consumer)
             async for batch in consumer.records():
                 await self._in_thread(partial(self._take, batch))
-                if not self._complete and (not batch or await consumer.lag() == 0):
+                for record in batch:
+                    if record.offset + 1 >= ahead.get((record.topic, record.partition), 0):
+                        ahead.pop((record.topic, record.partition), None)
+                # Where nothing new comes a transaction's end may stand behind the last record, which the lag knows.
+                if not self._complete and (not ahead or await consumer.lag() == 0):
                     self._complete = True
                     log.info("searches know the past", site=self.site, tracklets=len(self._history))
                 if stop.is_set():
@@ -165,15 +169,22 @@ class SearchService:
     async def _in_thread(self, work: Callable[[], Result]) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
-    async def _go_back(self, consumer: Consumer) -> None:
-        """To where the records of the time that is kept begin; statuses of cameras are read from their beginning."""
-        if not self._bus.capabilities.offsets_by_time:
-            return
-        statuses = self._site.kafka.topic(CAMERAS)
-        places = [place for place in consumer.assignment if place[0] != statuses]
-        since = after(self._now(), -self._site.search.keep)
-        for place, offset in (await self._bus.offsets_for_time(places, since)).items():
-            await consumer.seek(place, offset)
+    async def _go_back(self, consumer: Consumer) -> dict[Place, int]:
+        """To where the records of the time that is kept begin; statuses of cameras are read from their beginning.
+
+        Returns:
+            Where the past ends, for each place that has one.
+        """
+        starts = await self._bus.first_offsets(consumer.assignment)
+        if self._bus.capabilities.offsets_by_time:
+            statuses = self._site.kafka.topic(CAMERAS)
+            places = [place for place in consumer.assignment if place[0] != statuses]
+            since = after(self._now(), -self._site.search.keep)
+            for place, offset in (await self._bus.offsets_for_time(places, since)).items():
+                await consumer.seek(place, offset)
+                starts[place] = offset
+        ends = await self._bus.end_offsets(consumer.assignment)
+        return {place: end for place, end in ends.items() if starts[place] < end}
 
     def _take(self, batch: Sequence[Record]) -> None:
         key = self.site.encode()

@@ -1,4 +1,4 @@
-"""A search service over a bus in memory, and its HTTP server."""
+"""A search service and its HTTP server."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from matcher.search.pictures import Eyes
 from matcher.search.server import SearchServer
 from matcher.search.service import SearchService
 from tests.support.bus import until
-from throughline.bus.memory import MemoryBus
+from throughline.bus.protocol import Bus
 from throughline.bus.publisher import Message, Publisher
 from throughline.settings import Site
 from throughline.telemetry.metrics import Metrics
@@ -45,7 +45,7 @@ class Asked:
             return response.status, await response.json()
 
 
-async def publish(bus: MemoryBus, site: Site, messages: Iterable[Message]) -> None:
+async def publish(bus: Bus, site: Site, messages: Iterable[Message]) -> None:
     """Puts messages where the parts of the product would."""
     publisher = Publisher(bus, site.kafka)
     for message in messages:
@@ -53,7 +53,7 @@ async def publish(bus: MemoryBus, site: Site, messages: Iterable[Message]) -> No
 
 
 @contextlib.asynccontextmanager
-async def serving(sites: Sequence[Site], bus: MemoryBus, eyes: Eyes, **options: Any) -> AsyncIterator[Asked]:
+async def serving(sites: Sequence[Site], bus: Bus, eyes: Eyes, **options: Any) -> AsyncIterator[Asked]:
     """Serves the histories of ``sites``, once all that stands on the bus has been read."""
     metrics, stop = Metrics(), asyncio.Event()
 

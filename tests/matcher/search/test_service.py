@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+import uuid
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
@@ -12,14 +14,17 @@ import pytest
 from matcher.search.pictures import Eyes
 from matcher.search.server import SearchServer, SearchServerError
 from tests.support.bus import until
+from tests.support.kafka import KafkaServer
 from tests.support.looks import unit
 from tests.support.searching import Asked, publish, serving
 from tests.support.traffic import START, tracklet
+from throughline.bus import KafkaBus
 from throughline.bus.memory import MemoryBus
+from throughline.bus.publisher import address
 from throughline.messages import BestShot, CameraStatus, Embedding, MatchEvent, Progress, Tracklet, TrackletRef
-from throughline.settings import SearchSettings, Site, parse_site
+from throughline.settings import KafkaSettings, SearchSettings, Site, parse_site
 from throughline.telemetry.metrics import Metrics
-from throughline.times import after
+from throughline.times import after, to_instant
 from throughline.types import Detections, FloatArray, Image
 
 MODEL = ("mean-colour", "1" * 16)
@@ -362,3 +367,27 @@ async def test_a_port_that_is_taken_is_named(asked: Asked) -> None:
 async def test_many_searches_at_once_all_get_their_answer(asked: Asked) -> None:
     answers = await asyncio.gather(*(asked.post(picture(colour)) for colour in ["red", "blue"] * 10))
     assert [answer["vehicles"][0]["vehicle"] for _, answer in answers] == ["v-red", "v-blue"] * 10
+
+
+@pytest.mark.kafka
+@pytest.mark.slow
+async def test_the_past_is_read_back_from_a_real_kafka(kafka_server: KafkaServer) -> None:
+    settings = {"bootstrap_servers": kafka_server.bootstrap_servers, "prefix": f"p{uuid.uuid4().hex[:8]}"}
+    there = site().model_copy(update={"kafka": KafkaSettings.model_validate(settings)})
+    bus = KafkaBus(there.kafka, Metrics())
+    await bus.start()
+    try:
+        await publish(bus, there, [RED, BLUE, decided(RED, "v-red", "new")])
+        owner = await bus.transactions(f"{there.kafka.prefix}.matcher")
+        parcel = address(decided(BLUE, "v-blue", "new"), there.kafka)
+        async with owner.begin() as transaction:  # whose end stands in the log too
+            await transaction.send(parcel.topic, parcel.key, parcel.value, parcel.headers)
+        await bus.transactions(f"{there.kafka.prefix}.matcher")  # all of it can be read by now
+        async with serving([there], bus, EYES) as asked:
+            _, answer = await asked.post(picture("blue"))
+            assert [vehicle["vehicle"] for vehicle in answer["vehicles"]] == ["v-blue", "v-red"]
+            assert answer["history"]["complete"]
+        async with serving([there], bus, EYES, now=lambda: after(to_instant(time.time()), 2 * 86400.0)) as asked:
+            assert (await asked.post(picture("blue")))[1]["vehicles"] == [], "all of it is too long ago by then"
+    finally:
+        await bus.stop()
