@@ -9,7 +9,7 @@ from matcher.assignment import assign
 from matcher.decisions import Decisions
 from matcher.gallery import Gallery
 from matcher.merging import INERTIA, Merging, Pairs, pair_of
-from matcher.options import Options, OptionsOf, Unit
+from matcher.options import Options, OptionsOf, Unit, Weighed
 from matcher.table import SightingTable
 from matcher.vehicles import Vehicle, Vehicles
 
@@ -18,8 +18,6 @@ __all__ = ["Grouping"]
 _ROUNDS = 6
 _DISPLACED = 3
 """How far it is followed who must make room for whom."""
-_WEAKEST_CLAIM = -4.0
-"""Log-odds below which a claim to a vehicle is not remembered."""
 _STRONG_CLAIM = -2.0
 """Log-odds above which a sighting is weighed again when the vehicle has changed."""
 
@@ -67,7 +65,7 @@ class Grouping:
         self._merging = Merging(table, vehicles, options, decisions)
         self._claims: dict[int, OptionsOf] = {}
         self._parted: dict[int, list[int]] = {}
-        self._weighed: dict[int, OptionsOf] = {}
+        self._weighed: dict[int, Weighed] = {}
         self._claimants: dict[Vehicle, dict[int, None]] = {}
 
     def improve(self, changed: Iterable[int]) -> list[int]:
@@ -100,10 +98,12 @@ class Grouping:
         """What a sighting could be, as weighed last."""
         return self._claims.get(slot, {})
 
-    def weighed(self, slot: int) -> OptionsOf | None:
+    def weighed(self, slot: int) -> Weighed | None:
         """All that a sighting could be, if it was weighed since the last `improve` began."""
         found = self._weighed.get(slot)
-        return None if found is None else {vehicle: score for vehicle, score in found.items() if vehicle.members}
+        if found is None:
+            return None
+        return Weighed({vehicle: score for vehicle, score in found.options.items() if vehicle.members}, found.rest)
 
     def claimants(self, vehicle: Vehicle) -> Iterable[int]:
         """Sightings that could be this vehicle."""
@@ -123,12 +123,11 @@ class Grouping:
         return sorted(movable, key=lambda slot: self._table.at(slot).order)
 
     def _weigh(self, slots: Sequence[int]) -> None:
-        for slot, options in zip(slots, self._options.of([(slot,) for slot in slots]), strict=True):
+        for slot, weighed in zip(slots, self._options.of([(slot,) for slot in slots]), strict=True):
             self.forget(slot)
-            self._weighed[slot] = options
-            claims = {vehicle: score for vehicle, score in options.items() if score > _WEAKEST_CLAIM}
-            self._claims[slot] = claims
-            for vehicle in claims:
+            self._weighed[slot] = weighed
+            self._claims[slot] = weighed.options
+            for vehicle in weighed.options:
                 self._claimants.setdefault(vehicle, {})[slot] = None
 
     def _part(self, fresh: Sequence[int]) -> list[int]:
@@ -192,7 +191,7 @@ class Grouping:
             for (vehicle, unit), (_, known) in zip(units.items(), asked, strict=True)
             if known is None or (vehicle not in known and len(vehicle) > len(unit))
         ]
-        weighed = dict(zip(unknown, self._options.of(unknown), strict=True))
+        weighed = dict(zip(unknown, (found.options for found in self._options.of(unknown)), strict=True))
         scores, alone = [], []
         for (vehicle, unit), (_, known) in zip(units.items(), asked, strict=True):
             options = weighed.get(unit) or known or {}

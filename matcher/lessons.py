@@ -59,7 +59,7 @@ class Lessons:
         shares: list[float] = []
         for slot, weighed in found:
             one = self._table.at(slot)
-            self._scorer.prior.decided(one.camera, max(0.0, 1.0 - sum(weighed.shares.values())))
+            self._scorer.prior.decided(one.camera, weighed.new)
             for vehicle, share in weighed.shares.items():
                 if share >= _LEAST_LESSON:
                     # Pairs with later ones will be learned when those are decided.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -14,13 +14,29 @@ from matcher.scoring import Scorer, Scores
 from matcher.vehicles import COMPARED, Vehicle, Vehicles
 from throughline.types import IntArray
 
-__all__ = ["Options", "OptionsOf", "Unit", "sets"]
+__all__ = ["Options", "OptionsOf", "Unit", "Weighed", "sets"]
 
 Unit: TypeAlias = tuple[int, ...]
 """Slots of sightings of one camera that are one vehicle for certain: parts of a broken track, or mostly just one."""
 
 OptionsOf: TypeAlias = dict[Vehicle, float]
 """Log-odds by vehicle, against a new one."""
+
+_HOPELESS = -4.0
+"""Log-odds below which an option is not told apart from others: it can win nothing, but many together weigh something."""
+
+
+class Weighed(NamedTuple):
+    """What a unit could be.
+
+    Attributes:
+        options: Vehicles that are worth a thought.
+        rest: Odds of all others together, against a new vehicle.
+    """
+
+    options: OptionsOf
+    rest: float
+
 
 _AT_ONCE = 64
 """Units that are weighed in one go: arrays then stay in the processor's cache."""
@@ -59,7 +75,7 @@ class Options:
             near = self._near[slot] = self._gallery.near(slot)
         return near
 
-    def of(self, units: Sequence[Unit], *, keep_own: bool = False) -> list[OptionsOf]:
+    def of(self, units: Sequence[Unit], *, keep_own: bool = False) -> list[Weighed]:
         """The options of each unit.
 
         Sightings of the same camera that may still be changed are taken out of all vehicles before: they compete.
@@ -68,25 +84,27 @@ class Options:
             units: What is asked for.
             keep_own: But for those of a unit's own vehicle, other than itself.
         """
-        result: list[OptionsOf] = []
+        result: list[Weighed] = []
         for start in range(0, len(units), _AT_ONCE):
             result += self._of(units[start : start + _AT_ONCE], keep_own)
         return result
 
-    def _of(self, units: Sequence[Unit], keep_own: bool) -> list[OptionsOf]:
+    def _of(self, units: Sequence[Unit], keep_own: bool) -> list[Weighed]:
         result: list[OptionsOf] = [{} for _ in units]
         row, place = self._reachable(units, keep_own)
         if not len(row):
-            return result
+            return [Weighed(options, 0.0) for options in result]
         rights = sets(units)
         lefts = self._others(place, rights[row], keep_own)
         some = (lefts >= 0).any(axis=1)
         row, place, lefts = row[some], place[some], lefts[some]
         scores = self._scorer.score(lefts, rights[row]).log_odds
-        passed = np.flatnonzero(scores > -np.inf)
+        hopeless = scores <= _HOPELESS
+        rest = np.bincount(row[hopeless], np.exp(scores[hopeless]), len(units)).tolist()
+        passed = np.flatnonzero(~hopeless)
         for one, vehicle, score in zip(row[passed].tolist(), place[passed].tolist(), scores[passed].tolist(), strict=True):
             result[one][self._vehicles.at(vehicle)] = score
-        return result
+        return [Weighed(options, others) for options, others in zip(result, rest, strict=True)]
 
     def _reachable(self, units: Sequence[Unit], keep_own: bool) -> tuple[IntArray, IntArray]:
         """(G,) units, rising, and places of the vehicles with a sighting straight before or behind that is not taken out."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from matcher.assignment import marginals
 from matcher.decisions import Decisions
 from matcher.grouping import Grouping
-from matcher.options import Options, OptionsOf
+from matcher.options import Options, OptionsOf, Weighed
 from matcher.scoring import Join
 from matcher.table import SightingTable
 from matcher.vehicles import Vehicle, Vehicles
@@ -30,13 +30,15 @@ class Posterior:
         probability: Of the vehicle that it is in, or of being new when it is alone (or the first) there.
         runner_up: The best alternative.
         margin: How far its own log-odds (0 for a new vehicle) are above the runner-up's.
-        shares: Probability by vehicle.
+        new: Probability of being new.
+        shares: Probability by vehicle, of those that are worth a thought.
     """
 
     join: Join | None
     probability: float
     runner_up: RunnerUp
     margin: float
+    new: float
     shares: dict[Vehicle, float]
 
 
@@ -63,7 +65,8 @@ class Posteriors:
     def of(self, slots: Sequence[int]) -> list[Posterior]:
         """What is to be said of each of these sightings."""
         owns = [self._own(slot) for slot in slots]
-        options = self._all_options(slots, owns)
+        weighed = self._all_options(slots, owns)
+        options = [dict(found.options) for found in weighed]
         joined = [(place, own) for place, own in enumerate(owns) if own is not None]
         scores = self._options.scores([(_without(own, slots[place]), (slots[place],)) for place, own in joined])
         joins: list[Join | None] = [None] * len(slots)
@@ -71,13 +74,13 @@ class Posteriors:
             if scores.log_odds[number] > -math.inf:
                 joins[place] = scores.explain(number, slots[place])
                 options[place][own] = float(scores.log_odds[number])
-        shares = self._shares(slots, options, owns)
+        shares = self._shares(slots, options, [found.rest for found in weighed], owns)
         return [
-            self._posterior(slot, own, join, found, share)
+            self._posterior(slot, own, join, found, *share)
             for slot, own, join, found, share in zip(slots, owns, joins, options, shares, strict=True)
         ]
 
-    def _all_options(self, slots: Sequence[int], owns: Sequence[Vehicle | None]) -> list[OptionsOf]:
+    def _all_options(self, slots: Sequence[int], owns: Sequence[Vehicle | None]) -> list[Weighed]:
         """As weighed in this step, or now; parts of a broken track that are beside each other by now want to know of it."""
         found = [
             None if own is not None and self._vehicles.broken[own.place] else self._grouping.weighed(slot)
@@ -95,9 +98,10 @@ class Posteriors:
         return vehicle
 
     def _shares(
-        self, slots: Sequence[int], options: Sequence[OptionsOf], owns: Sequence[Vehicle | None]
-    ) -> list[dict[Vehicle, float]]:
-        rows: list[dict[tuple[int, Vehicle], float]] = []
+        self, slots: Sequence[int], options: Sequence[OptionsOf], rests: Sequence[float], owns: Sequence[Vehicle | None]
+    ) -> list[tuple[float, dict[Vehicle, float]]]:
+        """Probability of being new, and by vehicle."""
+        rows: list[dict[tuple[int, Vehicle | None], float]] = []
         firsts = []
         for place, (slot, found, own) in enumerate(zip(slots, options, owns, strict=True)):
             present = self._vehicles.of(slot)
@@ -105,13 +109,20 @@ class Posteriors:
                 found.pop(present, None)  # it is the first: later members of its vehicle are no alternatives
             firsts.append(len(rows))
             rows.append({(place, vehicle): score for vehicle, score in found.items()})
+            if rests[place] > 0.0:
+                rows[-1][place, None] = math.log(rests[place])
             likely = max(found.values(), default=0.0) - _CONTESTED
             contested = [vehicle for vehicle, score in found.items() if score > likely]
             for rival in self._rivals(slot, contested):
                 claims = self._grouping.claims(rival)
                 rows.append({(place, vehicle): claims[vehicle] for vehicle in contested if vehicle in claims})
         shares = marginals(rows)
-        return [{vehicle: share for (_, vehicle), share in shares[first].items()} for first in firsts]
+        result = []
+        for first in firsts:
+            new = 1.0 - sum(shares[first].values())
+            by_vehicle = {vehicle: share for (_, vehicle), share in shares[first].items() if vehicle is not None}
+            result.append((min(1.0, max(0.0, new)), by_vehicle))
+        return result
 
     def _rivals(self, slot: int, options: Iterable[Vehicle]) -> list[int]:
         camera, own = self._table.camera[slot], self._vehicles.of(slot)
@@ -124,7 +135,7 @@ class Posteriors:
         return sorted(rivals, key=lambda rival: self._table.at(rival).order)
 
     def _posterior(
-        self, slot: int, own: Vehicle | None, join: Join | None, options: OptionsOf, shares: dict[Vehicle, float]
+        self, slot: int, own: Vehicle | None, join: Join | None, options: OptionsOf, new: float, shares: dict[Vehicle, float]
     ) -> Posterior:
         others = [(score, vehicle) for vehicle, score in options.items() if vehicle is not own]
         best = max(others, key=lambda found: (found[0], -found[1].number), default=None)
@@ -134,8 +145,8 @@ class Posteriors:
         else:
             other = self._table.at(_nearest(self._table, best[1], slot))
             runner_up = RunnerUp(best[0], other.id, other.camera)
-        probability = 1.0 - sum(shares.values()) if own is None or join is None else shares.get(own, 0.0)
-        return Posterior(join, min(1.0, max(0.0, probability)), runner_up, log_odds - runner_up.log_odds, shares)
+        probability = new if own is None or join is None else min(1.0, shares.get(own, 0.0))
+        return Posterior(join, probability, runner_up, log_odds - runner_up.log_odds, new, shares)
 
 
 def _without(vehicle: Vehicle, slot: int) -> list[int]:

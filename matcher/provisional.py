@@ -293,8 +293,9 @@ class Provisional:
         if best is not None and (join is None or row.log_odds[best] > 0.0):
             other = self._table.at(row.latest[best])
             runner_up = RunnerUp(row.log_odds[best], other.id, other.camera)
-        probability = 1.0 - sum(shares.values()) if chosen is None else shares.get(chosen, 0.0)
-        return Posterior(join, min(1.0, max(0.0, probability)), runner_up, log_odds - runner_up.log_odds, {})
+        new = min(1.0, max(0.0, 1.0 - sum(shares.values())))
+        probability = new if chosen is None else min(1.0, shares.get(chosen, 0.0))
+        return Posterior(join, probability, runner_up, log_odds - runner_up.log_odds, new, {})
 
     def _name(self, group: _Group) -> str:
         if isinstance(group, Vehicle):
