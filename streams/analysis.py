@@ -127,9 +127,9 @@ class CameraAnalysis:
             return detections
         embedder = self._models.embedders[0][0]
         tracking = self._site.tracking
-        width, height = (detections.boxes[:, 2:] - detections.boxes[:, :2]).T
-        sure = (detections.scores >= tracking.high_confidence) & np.isfinite(detections.boxes).all(axis=1)
-        large = np.flatnonzero(sure & (height >= tracking.min_box) & (width >= LEAST_WIDTH))
+        sure = np.flatnonzero((detections.scores >= tracking.high_confidence) & np.isfinite(detections.boxes).all(axis=1))
+        width, height = (detections.boxes[sure, 2:] - detections.boxes[sure, :2]).T
+        large = sure[(height >= tracking.min_box) & (width >= LEAST_WIDTH)]
         crops = {index: crop for index in large.tolist() if (crop := cut(frame.image, detections.boxes[index])).size}
         looks = np.full((len(detections), embedder.dimension), np.nan, np.float32)
         if crops:

@@ -10,7 +10,7 @@ from streams.tracker import Tracker
 from streams.tracklets import Crop, Observation, Shot, TrackletBuilder
 from tests.support.tracking import detections
 from throughline.messages import Progress, Tracklet, decode_record, encode_record
-from throughline.settings import CameraSettings, ClockSettings, GroundSettings, TrackingSettings
+from throughline.settings import CameraSettings, ClockSettings, GroundSettings, RejoinSettings, TrackingSettings
 from throughline.times import Instant, to_instant
 from throughline.types import ClockSource, Detections, FloatArray, Frame, Image
 
@@ -363,6 +363,47 @@ def test_a_track_whose_end_was_told_in_a_failed_frame_is_closed_all_the_same() -
     assert len(rig.tracker) == 0
     rig.step(Detections.empty())
     assert rig.records[-1].state == "closed"
+
+
+def test_a_fragment_goes_on_in_the_tracklet_of_its_vehicle() -> None:
+    """Two seconds unseen, where a lost track would be given up after half a second: one opening, one path, one closing."""
+    settings = TrackingSettings(confirm_hits=3, max_lost=0.5, max_hidden=0, rejoin=RejoinSettings(by_motion_alone=True))
+    rig = Rig(
+        settings=settings, camera=CameraSettings(id="c1", zones={**ZONES, "east": ((400, 0), (640, 0), (640, 479), (400, 479))})
+    )
+    x = rig.drive(2.0, x=20)
+    rig.nothing(2.0)
+    assert rig.records[-1].state == "updated", "it may still go on"
+    assert len(rig.builder) == 1
+    again = rig.now
+    rig.drive(1.0, x=x + 200)
+    rig.nothing(4.5)
+    assert {record.tracklet for record in rig.records} == {f"c1-{START}-1"}
+    assert [record.state for record in rig.records] == ["opened", *["updated"] * (len(rig.records) - 2), "closed"]
+    assert [record.revision for record in rig.records] == list(range(len(rig.records)))
+    closed = rig.records[-1]
+    assert closed.sightings == 30, "those before its fragment was known for it included"
+    assert (closed.start, closed.end) == (START, again + to_instant(0.9))
+    assert (closed.entry_zone, closed.exit_zone) == ("west", "east")
+    times = [point.at for point in closed.path]
+    assert times == sorted(set(times))
+    assert not any(START + to_instant(1.9) < at < again for at in times), "nothing is made up"
+    assert again in times
+    assert closed.heading == pytest.approx(0, abs=2)
+    assert closed.end - times[-1] < to_instant(0.25)
+
+
+def test_progress_waits_for_a_fragment_that_is_not_known_yet() -> None:
+    """So that its first sightings come before the camera's promise has passed them."""
+    settings = TrackingSettings(confirm_hits=3, max_lost=0.5, rejoin=RejoinSettings(by_motion_alone=True))
+    rig = Rig(settings=settings)
+    x = rig.drive(2.0)
+    rig.nothing(2.0)
+    begun = rig.now
+    rig.drive(0.2, x=x + 200)
+    assert rig.builder.progress(rig.now).complete_to == begun
+    rig.drive(0.1, x=x + 220)
+    assert rig.builder.progress(rig.now).complete_to == rig.now
 
 
 def test_embeddings_that_cannot_be_used_are_counted() -> None:
