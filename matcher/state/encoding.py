@@ -5,15 +5,17 @@ first and referred to by number after that, so that what was one object is one o
 of its attributes; only classes that the reader knows are made, without running their constructors. What a matcher is built
 *around* (its site and what follows from that alone) is not written but named, and given by the reader.
 
-Vectors on the grid of `matcher.table` take two bytes a number instead of four, and rows of zeros none.
+Messages, and containers of nothing but plain values, are left to msgspec as they are. Vectors on the grid of `matcher.table` take
+two bytes a number instead of four, and rows of zeros none.
 """
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import gc
 from collections import Counter, OrderedDict, deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any, Final
 
@@ -39,7 +41,12 @@ _ON_GRID: Final = 11
 _ROWS: Final = 12
 _NUMBER: Final = 13
 
+_AS_THEY_ARE: Final = 0
+_NESTED: Final = 1
+_ONE_BY_ONE: Final = 2
+
 _PLAIN = frozenset({type(None), bool, int, float, str, bytes})
+_NESTABLE = _PLAIN | {tuple}
 _DICTS: tuple[type[Any], ...] = (dict, Counter, OrderedDict)
 _GRID = 2048
 _SPARSE_FROM = 4096
@@ -61,7 +68,8 @@ def encode(root: object, classes: Mapping[str, type[Any]], given: Mapping[str, o
     Raises:
         StateError: there is something that cannot be written.
     """
-    return _Writer(classes, given).write(root)
+    with _no_collection():
+        return _Writer(classes, given).write(root)
 
 
 def decode(data: bytes, classes: Mapping[str, type[Any]], given: Mapping[str, object]) -> Any:
@@ -75,15 +83,23 @@ def decode(data: bytes, classes: Mapping[str, type[Any]], given: Mapping[str, ob
     Raises:
         StateError: it is no state, or not one of these classes.
     """
+    with _no_collection():
+        try:
+            layouts, root = msgspec.msgpack.decode(data)
+            return _Reader(layouts, classes, given).read(root)
+        except StateError:
+            raise
+        except (msgspec.MsgspecError, ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
+            raise StateError(f"this is no state of a matcher: {error!r}") from error
+
+
+@contextlib.contextmanager
+def _no_collection() -> Iterator[None]:
+    """Thousands of objects are made, and none of them is garbage: looking through them again and again takes half the time."""
     collecting = gc.isenabled()
-    gc.disable()  # thousands of objects are made, and all of them stay
+    gc.disable()
     try:
-        layouts, root = msgspec.msgpack.decode(data)
-        return _Reader(layouts, classes, given).read(root)
-    except StateError:
-        raise
-    except (msgspec.DecodeError, ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
-        raise StateError(f"this is no state of a matcher: {error!r}") from error
+        yield
     finally:
         if collecting:
             gc.enable()
@@ -110,7 +126,7 @@ class _Writer:
         self._used: dict[int, np.ndarray[Any, np.dtype[np.bool_]]] = {}
         self._makers: dict[type[Any], Callable[[Any], Any]] = {
             list: self._list,
-            tuple: lambda value: [_TUPLE, [self._put(one) for one in value]],
+            tuple: self._tuple,
             set: self._set,
             deque: self._deque,
             np.ndarray: self._array,
@@ -119,7 +135,10 @@ class _Writer:
 
     def write(self, root: object) -> bytes:
         body = self._put(root)
-        return msgspec.msgpack.encode(([[name, attributes] for name, attributes in self._layouts], body))
+        try:
+            return msgspec.msgpack.encode(([[name, attributes] for name, attributes in self._layouts], body))
+        except TypeError as error:
+            raise StateError(f"a part of a message, or of a tuple with names, cannot be part of a state: {error}") from error
 
     def _put(self, value: Any) -> Any:
         kind = type(value)
@@ -139,20 +158,32 @@ class _Writer:
 
     def _list(self, value: list[Any]) -> Any:
         self._note(value)
-        return [_LIST, value if _PLAIN.issuperset(map(type, value)) else [self._put(one) for one in value]]
+        return [_LIST, *self._told(value)]
+
+    def _tuple(self, value: tuple[Any, ...]) -> Any:
+        return [_TUPLE, *self._told(value)]
+
+    def _told(self, values: Sequence[Any]) -> tuple[int, Any]:
+        """How values are written, and the values."""
+        if _are_plain(values):
+            return _AS_THEY_ARE, values
+        if _are_nested(values):
+            return _NESTED, values
+        put = self._put
+        return _ONE_BY_ONE, [put(one) for one in values]
 
     def _dict(self, value: dict[Any, Any]) -> Any:
         self._note(value)
-        flat = [one for pair in value.items() for one in pair]
-        return [_DICT, _DICTS.index(type(value)), flat if _PLAIN.issuperset(map(type, flat)) else [self._put(o) for o in flat]]
+        keys, values = self._told(tuple(value)), self._told(tuple(value.values()))
+        return [_DICT, _DICTS.index(type(value)), *keys, *values]
 
     def _set(self, value: set[Any]) -> Any:
         self._note(value)
-        return [_SET, [self._put(one) for one in sorted(value)]]
+        return [_SET, *self._told(sorted(value))]
 
     def _deque(self, value: deque[Any]) -> Any:
         self._note(value)
-        return [_DEQUE, value.maxlen, [self._put(one) for one in value]]
+        return [_DEQUE, value.maxlen, *self._told(tuple(value))]
 
     def _other(self, kind: type[Any], value: Any) -> Any:
         name = self._names.get(kind)
@@ -177,26 +208,18 @@ class _Writer:
             raise StateError(f"{name}: {error}") from None
 
     def _value(self, kind: type[Any], name: str, value: Any) -> Any:
-        """Something that is made of its parts and does not change."""
-        if isinstance(value, tuple):
-            layout, _ = self._layout(kind, name, value)
-            return [_VALUE, layout, [self._put(one) for one in value]]
-        layout, attributes = self._layout(kind, name, value)
-        put = self._put
-        parts = [put(getattr(value, attribute)) for attribute in attributes]
-        self._note(value)  # behind its parts: the reader has them first
-        return [_VALUE, layout, parts]
+        """A message, or a tuple with names: made of its parts for good."""
+        layout, _ = self._fixed.get(kind) or self._fixed.setdefault(kind, self._numbered(name, ()))
+        self._note(value)
+        return [_VALUE, layout, value]
 
     def _layout(self, kind: type[Any], name: str, value: Any) -> tuple[int, tuple[str, ...]]:
         known = self._fixed.get(kind)
         if known is not None:
             return known
-        if isinstance(value, (msgspec.Struct, tuple)):
-            attributes = tuple(getattr(kind, "__struct_fields__", ())) or tuple(getattr(kind, "_fields", ()))
-        elif is_dataclass(kind) and not hasattr(value, "__dict__"):
-            attributes = tuple(field.name for field in fields(kind))
-        else:
+        if not is_dataclass(kind) or hasattr(value, "__dict__"):
             return self._numbered(name, _attributes(kind, value))
+        attributes = tuple(field.name for field in fields(kind))
         found = self._fixed[kind] = self._numbered(name, attributes)
         return found
 
@@ -217,6 +240,27 @@ class _Writer:
         """Vectors of slots that are in use; what is left in the others is never looked at."""
         self._note(column.views)
         return _rows(column.views, self._used[id(column)])
+
+
+def _are_plain(values: Iterable[Any]) -> bool:
+    return _PLAIN.issuperset(map(type, values))
+
+
+def _are_nested(values: Sequence[Any]) -> bool:
+    """Whether there are only plain values and tuples of such, however deep."""
+    level = list(values)
+    while True:
+        kinds = set(map(type, level))
+        if not kinds <= _NESTABLE:
+            return False
+        if tuple not in kinds:
+            return True
+        level = [part for one in level if type(one) is tuple for part in one]
+
+
+def _tuples(values: Any) -> Any:
+    """Tuples are lists in MessagePack."""
+    return tuple([_tuples(one) for one in values]) if type(values) is list else values
 
 
 def _rows(value: np.ndarray[Any, np.dtype[Any]], there: np.ndarray[Any, np.dtype[np.bool_]]) -> Any:
@@ -243,7 +287,7 @@ class _Reader:
             _SAME: self._made.__getitem__,
             _GIVEN: given.__getitem__,
             _LIST: self._list,
-            _TUPLE: lambda items: tuple([self.read(one) for one in items]),
+            _TUPLE: lambda how, items: tuple(self._all(how, items)),
             _DICT: self._dict,
             _SET: self._set,
             _DEQUE: self._deque,
@@ -271,26 +315,34 @@ class _Reader:
         self._made.append(one)
         return one
 
-    def _list(self, items: list[Any]) -> Any:
+    def _all(self, how: int, items: list[Any]) -> list[Any]:
+        if how == _AS_THEY_ARE:
+            return items
+        if how == _NESTED:
+            return [_tuples(one) for one in items]
+        read = self.read
+        return [read(one) for one in items]
+
+    def _list(self, how: int, items: list[Any]) -> Any:
         made = self._note([])
-        made += [self.read(one) for one in items]
+        made += self._all(how, items)
         return made
 
-    def _dict(self, kind: int, flat: list[Any]) -> Any:
+    def _dict(self, kind: int, how_keys: int, keys: list[Any], how_values: int, values: list[Any]) -> Any:
         made = self._note(_DICTS[kind]())
-        parts = iter([self.read(one) for one in flat])
-        for key in parts:
-            dict.__setitem__(made, key, next(parts)) if kind != _DICTS.index(OrderedDict) else made.__setitem__(key, next(parts))
+        read_keys = self._all(how_keys, keys)
+        for key, value in zip(read_keys, self._all(how_values, values), strict=True):
+            made[key] = value
         return made
 
-    def _set(self, items: list[Any]) -> Any:
+    def _set(self, how: int, items: list[Any]) -> Any:
         made = self._note(set())
-        made.update(map(self.read, items))
+        made.update(self._all(how, items))
         return made
 
-    def _deque(self, length: int | None, items: list[Any]) -> Any:
+    def _deque(self, length: int | None, how: int, items: list[Any]) -> Any:
         made = self._note(deque(maxlen=length))
-        made.extend(map(self.read, items))
+        made.extend(self._all(how, items))
         return made
 
     def _object(self, layout: int, values: list[Any]) -> Any:
@@ -300,10 +352,8 @@ class _Reader:
             object.__setattr__(made, attribute, self.read(value))
         return made
 
-    def _value(self, layout: int, values: list[Any]) -> Any:
-        kind, _ = self._layouts[layout]
-        made = kind(*map(self.read, values))
-        return made if isinstance(made, tuple) else self._note(made)
+    def _value(self, layout: int, value: Any) -> Any:
+        return self._note(msgspec.convert(value, self._layouts[layout][0]))
 
     def _rows(self, count: int, places: bytes, rows: list[Any]) -> Any:
         dense = _from_grid(*rows[1:]) if rows[0] == _ON_GRID else _array(*rows[1:])
