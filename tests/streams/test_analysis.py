@@ -1,4 +1,4 @@
-"""From frames of one camera to its records: what the tracker is given to see, and what is counted and goes on in spite of faults."""
+"""From frames of one camera to its records: what the tracker is shown, what is counted, and what goes on in spite of faults."""
 
 from __future__ import annotations
 
