@@ -99,8 +99,10 @@ class Product:
         loaded: dict[tuple[ModelsSettings, float, float], Models] = {}
         by_site = {}
         for site in self._sites if "streams" in self._parts else ():
-            overrides = (camera.min_confidence for camera in site.cameras if camera.min_confidence is not None)
-            wanted = (site.models, min([site.tracking.min_confidence, *overrides]), site.tracking.nms_iou)
+            tracking = site.tracking
+            overrides = [camera.min_confidence for camera in site.cameras if camera.min_confidence is not None]
+            least = min([tracking.min_confidence, *overrides, *tracking.min_confidence_by_type.values()])
+            wanted = (site.models, least, tracking.nms_iou)
             if wanted not in loaded:
                 settings, confidence, overlap = wanted
                 try:

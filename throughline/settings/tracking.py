@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -44,7 +44,7 @@ class TrackingSettings(Section):
     """The on-line tracker and what becomes of its tracks."""
 
     min_confidence: float = Field(0.1, ge=0, le=1, description="Detections below this are not looked at.")
-    min_confidence_by_type: dict[VehicleTypeName, float] = Field(
+    min_confidence_by_type: dict[VehicleTypeName, Annotated[float, Field(ge=0, le=1)]] = Field(
         default_factory=dict, description="Overrides `min_confidence` for some types, such as `{truck: 0.4}`."
     )
     high_confidence: float = Field(
@@ -72,7 +72,7 @@ class TrackingSettings(Section):
     confirm_after: Seconds = Field(0.0, ge=0, description="...and how long after its first sighting at the earliest.")
     max_lost: Seconds = Field(3.0, gt=0, description="A track not seen for this long has ended.")
     max_lost_frames: int | None = Field(
-        None, ge=1, description="A track has also ended when it was missed in more analysed frames than this."
+        None, ge=1, description="A track has also ended when it was missed in this many analysed frames."
     )
     max_unconfirmed_lost: Seconds = Field(
         0.45, ge=0, description="A track that is not confirmed yet and not seen for this long is forgotten."
