@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 
 from streams.tracker import Tracker
 from tests.support.tracking import degraded, detections, driving, identity, unit_rows
-from throughline.settings import TrackingSettings
+from throughline.settings import RejoinSettings, Site, TrackingSettings
 from throughline.times import to_instant
 from throughline.types import Detections, Tracks
 
@@ -168,28 +171,26 @@ def test_a_queue_at_lights_keeps_its_order(fps: float, seed: int) -> None:
     assert len(set(latest.values())) == 6
 
 
+def _documented() -> TrackingSettings:
+    """The settings that the documentation gives for a classic tracker."""
+    page = (Path(__file__).parents[3] / "docs" / "explanation" / "tracking.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```yaml\n(tracking:.*?)```", page, flags=re.DOTALL)
+    return Site.model_validate({"site": "classic", "cameras": [{"id": "c01"}], **yaml.safe_load(block)}).tracking
+
+
 class TestDeepSort:
     """The switches set as DeepSORT's settings in the reference system are."""
 
-    SETTINGS = TrackingSettings.model_validate(
-        {
-            "min_confidence": 0.7,
-            "high_confidence": 0.7,
-            "new_track_confidence": 0.7,
-            "nms_iou": 1,
-            "iou_first": 0.3,
-            "gate": "full",
-            "cascade": True,
-            "appearance": {"enabled": True, "max_distance": 0.2, "budget": 100},
-            "confirm_hits": 2,
-            "max_unconfirmed_lost": 0,
-            "max_lost": 30,
-            "max_lost_frames": 30,
-            "max_hidden": 0,
-            "rejoin": {"within": 0},
-            "output_box": "filtered",
-        }
-    )
+    SETTINGS = _documented()
+
+    def test_are_those_of_the_reference_system(self) -> None:
+        settings = self.SETTINGS
+        assert (settings.min_confidence, settings.nms_iou, settings.iou_first) == (0.7, 1, 0.3)
+        assert (settings.gate, settings.gate_probability, settings.cascade) == ("full", 0.95, True)
+        looks = settings.appearance
+        assert (looks.enabled, looks.max_distance, looks.budget) == (True, 0.2, 100)
+        assert (settings.confirm_hits, settings.max_unconfirmed_lost, settings.max_lost_frames) == (2, 0, 30)
+        assert (settings.output_box, settings.rejoin_within) == ("filtered", 3.5)
 
     def test_follows_vehicles_that_hide_each_other(self) -> None:
         """Two streams of eight vehicles cross; each is missed while it is behind another, and found by its looks."""
@@ -235,7 +236,7 @@ class TestDeepSort:
     def test_a_lost_vehicle_is_found_for_thirty_frames_however_fast_they_come(self) -> None:
         for fps in (10, 30):
             for unseen, same in ((29, True), (30, False)):
-                tracker = Tracker(self.SETTINGS, SIZE)
+                tracker = Tracker(self.SETTINGS.model_copy(update={"rejoin": RejoinSettings(within=0)}), SIZE)
                 for number in [*range(5), 5 + unseen, 6 + unseen]:
                     for empty in range(5, 5 + unseen) if number == 5 + unseen else ():
                         tracker.update(Detections.empty(), to_instant(empty / fps))
