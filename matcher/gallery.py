@@ -92,10 +92,10 @@ class Gallery:
             if former.start != sighting.start:
                 camera.starts.remove(former.start, slot)
                 camera.starts.put(sighting.start, slot)
-            if former.open:
-                del camera.open[slot]
-            else:
+            if not former.open:
                 camera.ends.remove(former.end, slot)
+            elif not sighting.open:
+                del camera.open[slot]
         if sighting.open:
             camera.open[slot] = sighting.end
         else:
