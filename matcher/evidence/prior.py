@@ -20,12 +20,13 @@ _FORGETTING = 1000.0
 
 
 class PriorTerm:
-    """Log-odds of a join against a new vehicle, before the evidence: the mean over the links that join their sightings.
+    """Log-odds of a join against a new vehicle, before the evidence.
 
     A vehicle that left one view comes to the next with probability 1 - n at some time in the window W; new vehicles come
     at the rate n * v, where v is the rate at which the camera sees vehicles and n the share of new ones. So the odds are
-    (1 - n) / (n v W): the busier the road and the wider the window, the more evidence a join needs. The share n starts
-    at the configured one and follows what is decided at each camera.
+    (1 - n) / (n v W): the busier the road and the wider the window, the more evidence a join needs. A vehicle that k linked
+    sightings are known of may come by each of their roads, so its chances add up: the geometric mean of the k odds, times k.
+    The share n starts at the configured one and follows what is decided at each camera.
 
     Args:
         new_vehicle_share: n, at the start.
@@ -72,7 +73,8 @@ class PriorTerm:
         to = batch.table.camera[relations.later]
         new = (_STRENGTH * self._share + self._new[to]) / (_STRENGTH + self._decided[to])
         rate = (self._counts[to] + _VEHICLES) / (seconds + _SECONDS)
-        return batch.mean(self._links[relations.link] + np.log((1.0 - new) / (new * rate)), batch.linked)
+        ways = batch.sum(batch.linked.astype(np.float64))
+        return batch.mean(self._links[relations.link] + np.log((1.0 - new) / (new * rate)), batch.linked) + np.log(ways)
 
     def measured(self, batch: PairBatch, comparison: int) -> None:
         """Nothing is measured."""
