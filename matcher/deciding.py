@@ -13,6 +13,7 @@ from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from typing import NamedTuple
 
 from matcher.engine import Matcher
+from matcher.state import packed_state_of, restored_from_packed
 from matcher.statistics import Statistics
 from throughline.messages import MatchEvent, Progress, Tracklet, UnreadableMessageError, decode_record
 from throughline.settings import Site
@@ -53,17 +54,27 @@ class MatcherWorker:
     Args:
         site: The site.
         own_process: In a process of its own, so that it does not compete for the interpreter either; it ends with this one.
+        state: What it goes on from, as `state` gave it; None: it knows nothing yet.
     """
 
-    def __init__(self, site: Site, *, own_process: bool = False) -> None:
+    def __init__(self, site: Site, *, own_process: bool = False, state: bytes | None = None) -> None:
         self._executor: Executor
+        self._seat: list[Matcher] | None
         if own_process:
             context = multiprocessing.get_context("spawn")  # a fork would copy threads that hold locks
-            self._executor = ProcessPoolExecutor(1, context, _begin, (site,))
+            self._executor, self._seat = ProcessPoolExecutor(1, context, _begin), None
         else:
-            self._matcher = Matcher(site)
-            self._executor = ThreadPoolExecutor(1, f"matcher {site.site}")
-        self._own_process = own_process
+            self._executor, self._seat = ThreadPoolExecutor(1, f"matcher {site.site}"), []
+        self._seated = self._executor.submit(_sit_down, self._seat, site, state)
+
+    async def ready(self) -> Statistics:
+        """Returns when it can decide; gives what it has counted before.
+
+        Raises:
+            StateError: the state is none, or of another build.
+            BrokenProcessPool: its process did not start.
+        """
+        return await asyncio.wrap_future(self._seated)
 
     async def decide(self, values: Sequence[bytes]) -> Verdict:
         """Takes records in order.
@@ -71,17 +82,33 @@ class MatcherWorker:
         Raises:
             BrokenProcessPool: its process has died; a new worker has to begin where records were committed.
         """
-        loop = asyncio.get_running_loop()
-        if self._own_process:
-            return await loop.run_in_executor(self._executor, _decide_there, values)
-        return await loop.run_in_executor(self._executor, _decide, self._matcher, values)
+        return await asyncio.get_running_loop().run_in_executor(self._executor, _decide, self._seat, values)
+
+    async def state(self) -> bytes:
+        """All that its matcher has become after the records so far, compressed.
+
+        Raises:
+            BrokenProcessPool: its process has died.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._executor, _state, self._seat)
 
     def close(self) -> None:
         """Ends it after what it is thinking about."""
         self._executor.shutdown(wait=False, cancel_futures=True)
 
 
-def _decide(matcher: Matcher, values: Sequence[bytes]) -> Verdict:
+_there: list[Matcher] = []
+"""The matcher of a process that is nothing but a matcher."""
+
+
+def _sit_down(seat: list[Matcher] | None, site: Site, state: bytes | None) -> Statistics:
+    matcher = Matcher(site) if state is None else restored_from_packed(site, state)
+    (_there if seat is None else seat).append(matcher)
+    return copy.deepcopy(matcher.statistics)
+
+
+def _decide(seat: list[Matcher] | None, values: Sequence[bytes]) -> Verdict:
+    (matcher,) = _there if seat is None else seat
     decided = []
     for value in values:
         try:
@@ -100,15 +127,15 @@ def _decide(matcher: Matcher, values: Sequence[bytes]) -> Verdict:
     return Verdict(decided, copy.deepcopy(matcher.statistics))
 
 
-_there: list[Matcher] = []
-"""The matcher of a process that is nothing but a matcher."""
+def _state(seat: list[Matcher] | None) -> bytes:
+    (matcher,) = _there if seat is None else seat
+    return packed_state_of(matcher)
 
 
-def _begin(site: Site) -> None:
+def _begin() -> None:
     os.nice(_NICENESS)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that is served; it says when to end
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    _there.append(Matcher(site))
 
 
 def _end_with_parent() -> None:
@@ -116,7 +143,3 @@ def _end_with_parent() -> None:
     if parent is not None:
         parent.join()
         os._exit(0)
-
-
-def _decide_there(values: Sequence[bytes]) -> Verdict:
-    return _decide(_there[0], values)

@@ -40,6 +40,7 @@ _ARRAY: Final = 10
 _ON_GRID: Final = 11
 _ROWS: Final = 12
 _NUMBER: Final = 13
+_NAMED: Final = 14
 
 _AS_THEY_ARE: Final = 0
 _NESTED: Final = 1
@@ -138,7 +139,7 @@ class _Writer:
         try:
             return msgspec.msgpack.encode(([[name, attributes] for name, attributes in self._layouts], body))
         except TypeError as error:
-            raise StateError(f"a part of a message, or of a tuple with names, cannot be part of a state: {error}") from error
+            raise StateError(f"a part of a message cannot be part of a state: {error}") from error
 
     def _put(self, value: Any) -> Any:
         kind = type(value)
@@ -193,8 +194,11 @@ class _Writer:
             raise StateError(f"an object of {kind.__module__}.{kind.__qualname__} cannot be part of a state")
         if isinstance(value, enum.Enum):
             return [_MEMBER, name, value.value]
-        if isinstance(value, (msgspec.Struct, tuple)):
-            return self._value(kind, name, value)
+        if isinstance(value, tuple):
+            return [_NAMED, self._numbered(name, ())[0], *self._told(value)]
+        if isinstance(value, msgspec.Struct):
+            self._note(value)
+            return [_VALUE, self._numbered(name, ())[0], value]
         self._note(value)
         layout, attributes = self._layout(kind, name, value)
         if isinstance(value, SightingTable):
@@ -206,12 +210,6 @@ class _Writer:
             return [_OBJECT, layout, [put(getattr(value, attribute)) for attribute in attributes]]
         except StateError as error:
             raise StateError(f"{name}: {error}") from None
-
-    def _value(self, kind: type[Any], name: str, value: Any) -> Any:
-        """A message, or a tuple with names: made of its parts for good."""
-        layout, _ = self._fixed.get(kind) or self._fixed.setdefault(kind, self._numbered(name, ()))
-        self._note(value)
-        return [_VALUE, layout, value]
 
     def _layout(self, kind: type[Any], name: str, value: Any) -> tuple[int, tuple[str, ...]]:
         known = self._fixed.get(kind)
@@ -293,6 +291,7 @@ class _Reader:
             _DEQUE: self._deque,
             _OBJECT: self._object,
             _VALUE: self._value,
+            _NAMED: lambda layout, how, items: self._layouts[layout][0](*self._all(how, items)),
             _MEMBER: lambda name, value: self._known(name)(value),
             _ARRAY: lambda kind, shape, data: self._note(_array(kind, shape, data)),
             _ON_GRID: lambda shape, data: self._note(_from_grid(shape, data)),

@@ -15,7 +15,7 @@ from matcher.state.encoding import StateError, decode, encode
 from matcher.topology import Topology
 from throughline.settings import Site
 
-__all__ = ["Origin", "compressed", "expanded", "origin_of", "restored", "state_of"]
+__all__ = ["Origin", "origin_of", "packed_state_of", "restored", "restored_from_packed", "state_of"]
 
 _LEVEL = 1
 """Of zstd: vectors are mostly noise, and no level makes much of that."""
@@ -63,21 +63,30 @@ def restored(site: Site, state: bytes) -> Matcher:
     return found
 
 
-def compressed(state: bytes) -> bytes:
-    """Smaller by a third or more; lets other threads work meanwhile."""
-    return bytes(cramjam.zstd.compress(state, _LEVEL))
-
-
-def expanded(data: bytes) -> bytes:
-    """Back from `compressed`.
+def packed_state_of(matcher: Matcher) -> bytes:
+    """`state_of`, smaller by a third or more.
 
     Raises:
-        StateError: the bytes are damaged.
+        StateError: see `state_of`.
+    """
+    return bytes(cramjam.zstd.compress(state_of(matcher), _LEVEL))
+
+
+def restored_from_packed(site: Site, packed: bytes) -> Matcher:
+    """See `restored`.
+
+    Args:
+        site: See `restored`.
+        packed: What `packed_state_of` gave.
+
+    Raises:
+        StateError: the bytes are damaged, or no such state.
     """
     try:
-        return bytes(cramjam.zstd.decompress(data))
+        state = bytes(cramjam.zstd.decompress(packed))
     except cramjam.DecompressionError as error:
         raise StateError(f"a snapshot is damaged: {error}") from error
+    return restored(site, state)
 
 
 def _given(site: Site, topology: Topology) -> dict[str, object]:
