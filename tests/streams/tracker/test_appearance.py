@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from streams.tracker import appearance
 from streams.tracker.appearance import FeatureBank
 from tests.support.tracking import unit_rows
 
@@ -82,3 +83,16 @@ def test_looks_of_another_network_replace_all() -> None:
     bank.add(np.array([0]), other[[1]])
     assert bank.distances(np.array([0]), other).tolist() == [[1, 0, 1, 1]]
     assert np.isinf(bank.distances(np.array([0]), EYE)).all()
+
+
+@pytest.mark.parametrize("chunk", [1, 300, 10**9])
+def test_how_many_are_compared_together_changes_nothing(monkeypatch: pytest.MonkeyPatch, chunk: int) -> None:
+    random = np.random.default_rng(0)
+    bank = _bank(budget=5, tracks=7)
+    for count in (7, 5, 3, 7):
+        bank.add(np.arange(count), unit_rows(random, count, 16))
+    rows, queries = random.integers(0, 7, 40), unit_rows(random, 40, 16)
+    expected = bank.distances(np.arange(7), queries)
+    monkeypatch.setattr(appearance, "_CHUNK", chunk)
+    np.testing.assert_allclose(bank.distances(np.arange(7), queries), expected, atol=1e-6)
+    np.testing.assert_allclose(bank.pair_distances(rows, queries), expected[rows, np.arange(40)], atol=1e-6)

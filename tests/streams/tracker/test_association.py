@@ -196,6 +196,14 @@ class TestOverlap:
             tracks = tracker.update(detections([_moved(aside)], score), 20 * STEP)
             assert (tracks.ids.tolist() == [1]) is same
 
+    def test_one_that_fits_beats_two_that_hardly_do(self) -> None:
+        """The second track's vehicle is gone. Were overlaps just added up, both would be continued, each by a wrong one."""
+        tracker = _tracker()
+        _standing(tracker, detections([BOX, _moved(50)], [0.9, 0.8]))
+        seen = [_moved(5), _moved(-40)]  # the first fits the first; the others' overlaps are 0.14 and 0.2
+        tracks = tracker.update(detections(seen, 0.9), 20 * STEP)
+        assert tracks.boxes[tracks.ids.tolist().index(1)].tolist() == _moved(5)
+
     def test_takes_what_looks_have_left(self) -> None:
         """One continues by looks; the other, which looks new, by its place."""
         tracker = _tracker(appearance={"enabled": True})

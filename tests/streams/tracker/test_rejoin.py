@@ -198,6 +198,14 @@ def test_a_track_that_is_seen_is_not_continued_by_another() -> None:
     assert told[-1].ids.tolist() == [1, 2]
 
 
+def test_a_track_that_began_while_the_lost_one_was_still_seen_is_another() -> None:
+    """It is confirmed when the other is gone already; but both were in view at once."""
+    tracker = _tracker(confirm_hits=4, rejoin={"by_motion_alone": True, "max_deviation": 6.0})
+    _drive(tracker, 0, 1.8)
+    _drive(tracker, 1.8, 2, lane=[300, 330])
+    assert _drive(tracker, 2, 3, lane=[330])[-1].ids.tolist() == [2]
+
+
 def test_a_fragment_may_be_joined_at_its_first_sighting() -> None:
     """With tracks that one sighting confirms, also in the frame after: then it was never lost."""
     for gap, found in ((0.1, ()), (0.2, (1,))):

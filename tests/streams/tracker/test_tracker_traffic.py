@@ -88,6 +88,17 @@ class TestHidden:
         ended = [number for number, tracks in enumerate(told) if 1 in tracks.ended]
         assert ended == [45], "2 s after frame 24"
 
+    @pytest.mark.parametrize(("edge", "ends"), [(530, True), (545, False)])
+    def test_one_that_others_hardly_cover_is_not_waited_for(self, edge: float, ends: bool) -> None:
+        """A third of it, or half of it, is behind a bus that stands there all the time."""
+        tracker = _tracker(max_lost=1.0)
+        bus = [300, 290, edge, 430]
+        for number in range(60):
+            car = [list(self.CAR_BOX)] if number < 30 else []
+            tracks = tracker.update(detections([*car, bus], 0.9 - 0.01 * np.arange(len(car) + 1)), to_instant(number / 10))
+        assert (len(tracker) == 1) is ends
+        assert tracks.ids.tolist() == [2]
+
     def test_one_that_drives_is_not_waited_for(self) -> None:
         """It goes behind a bus, and does not come out where it must."""
         tracker = _tracker(max_lost=1.0)
