@@ -49,7 +49,7 @@ class Resolver:
         self._options = Options(self.gallery, self.vehicles, self._decisions, scorer)
         self._grouping = Grouping(table, self.gallery, self.vehicles, self._options, self._decisions)
         self._posteriors = Posteriors(table, self.vehicles, self._grouping, self._options, self._decisions)
-        self._lessons = Lessons(scorer)
+        self._lessons = Lessons(scorer, self.gallery)
         self._looked: dict[int, Instant] = {}
         self._names_given: dict[str, int] = {}
         self._ended: list[tuple[Instant, str]] = []
@@ -118,7 +118,7 @@ class Resolver:
         if not sighting.open:
             heapq.heappush(self._ended, (sighting.end, sighting.id))
             self._looked.pop(slot, None)
-            self._lessons.closed(slot, sighting, looks, self.gallery)
+            self._lessons.closed(slot, sighting, looks)
         if slot in self._decisions:
             self._decisions.settle(slot, after(self._now, self._matching.confirm_after))
         first_look = former is None or (bool(sighting.models) and not former.models)

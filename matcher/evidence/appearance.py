@@ -21,6 +21,8 @@ __all__ = ["AppearanceTerm", "Similarities"]
 _Basis: TypeAlias = tuple[tuple[ModelKey, ...], bool]
 _EXEMPLAR_SHARE = 0.5
 """Weight of the best pair of single views beside that of the means."""
+_LEAST_SINGLES = 2
+"""Single views of a track that two can be compared of."""
 _PRODUCTS_AT_ONCE = 2**18
 """Multiplications that OpenBLAS still does in the calling thread: waking others takes longer than such a product."""
 
@@ -94,6 +96,11 @@ class AppearanceTerm:
             weights += weight
         return Similarities(total / weights, exemplars.astype(np.int64), ((keys, False), (keys, True)))
 
+    @property
+    def calibrations(self) -> Mapping[_Basis, Calibration]:
+        """The maps from similarity to ratio in use, by basis."""
+        return self._calibrations
+
     def calibration(self, basis: _Basis) -> Calibration:
         """The map from similarity to ratio that holds on this basis."""
         if basis not in self._calibrations:
@@ -118,11 +125,16 @@ class AppearanceTerm:
         for place, basis in enumerate(found.bases):
             which = found.basis == place
             if which.any():
+                calibration = self.calibration(basis)
                 count = batch.sum(which.astype(np.float64))
-                mean = batch.sum(np.where(which, found.values, 0.0)) / np.maximum(count, 1.0)
-                views = np.minimum(left, np.maximum(count, 1.0))
+                some = np.maximum(count, 1.0)
+                mean = batch.sum(np.where(which, found.values, 0.0)) / some
+                views = np.minimum(left, some)
                 others = np.maximum(1.0, np.minimum(right, count // views))
-                ratios = self.calibration(basis).ratios(mean, views, others)
+                different, same = (
+                    batch.sum(np.where(which, part, 0.0)) / some for part in calibration.means(batch.relations.link)
+                )
+                ratios = calibration.ratios(mean, different, same, views, others)
                 total, raw, known = total + count * ratios, raw + count * mean, known + count
         known = np.where(known > 0.0, known, np.nan)
         batch.memo[self.name] = raw / known
@@ -132,20 +144,30 @@ class AppearanceTerm:
         """Mean similarity over all pairs that a network saw."""
         return float(batch.memo[self.name][comparison])
 
-    def known_different(self, similarities: Similarities) -> None:
-        """Learns from pairs of vehicles that cannot be one."""
-        for place, basis in enumerate(similarities.bases):
-            found = similarities.values[similarities.basis == place]
-            if len(found):
-                self.calibration(basis).known_different(*found.tolist())
-
-    def probably_same(self, similarities: Similarities, probabilities: Ratios) -> None:
-        """Learns from pairs that were joined, each with its probability."""
+    def known_different(self, similarities: Similarities, links: IntArray) -> None:
+        """Learns from pairs of vehicles that cannot be one, by links (P,)."""
         for place, basis in enumerate(similarities.bases):
             which = similarities.basis == place
             if which.any():
-                pairs = zip(similarities.values[which].tolist(), probabilities[which].tolist(), strict=True)
-                self.calibration(basis).probably_same(*pairs)
+                self.calibration(basis).known_different(similarities.values[which].tolist(), links[which].tolist())
+
+    def probably_same(self, similarities: Similarities, probabilities: Ratios, links: IntArray) -> None:
+        """Learns from pairs that were joined, each with its probability, by links (P,), -1 where no road leads straight."""
+        for place, basis in enumerate(similarities.bases):
+            which = similarities.basis == place
+            if which.any():
+                values, shares, roads = similarities.values[which], probabilities[which], links[which]
+                self.calibration(basis).probably_same(values.tolist(), shares.tolist(), roads.tolist())
+
+    def one_track(self, table: SightingTable, slot: int) -> None:
+        """Learns from a closed track how alike its first and its last single view look."""
+        columns = sorted((column for column in table.columns.values() if table.seen_by[slot] & column.bit), key=lambda c: c.key)
+        if not columns or any(column.singles[slot] < _LEAST_SINGLES for column in columns):
+            return
+        weights = [self._weights.get(column.key[0], 1.0) for column in columns]
+        alike = [float(column.views[slot, 1] @ column.views[slot, column.singles[slot]]) for column in columns]
+        mean = sum(weight * value for weight, value in zip(weights, alike, strict=True)) / sum(weights)
+        self.calibration((tuple(column.key for column in columns), True)).one_track(mean)
 
 
 def _cosines(column: LookColumn, left: IntArray, right: IntArray) -> tuple[Ratios, Ratios]:

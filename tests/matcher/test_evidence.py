@@ -6,6 +6,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from matcher.engine import Matcher
 from matcher.evidence.appearance import AppearanceTerm
 from matcher.evidence.calibration import Calibration, CalibrationPrior
 from matcher.evidence.prior import PriorTerm
@@ -15,7 +16,7 @@ from matcher.evidence.vehicle_type import VehicleTypeTerm
 from matcher.sightings import look
 from matcher.topology import Link
 from tests.support.sightings import Scene
-from tests.support.traffic import START, chain_site, tracklet
+from tests.support.traffic import START, chain_site, complete_at_end, drive, tracklet
 from throughline.messages import Tracklet
 from throughline.types import FloatArray
 
@@ -85,12 +86,12 @@ def test_calibration_is_learned_from_vehicles_seen_at_once() -> None:
     calibration = Calibration(CalibrationPrior(0.0, 0.2, 0.1))
     rng = np.random.default_rng(3)
     for value in rng.normal(0.5, 0.05, size=2000):
-        calibration.known_different(float(value))
+        calibration.known_different([float(value)])
     assert calibration.different == pytest.approx(0.5, abs=0.02)
     assert calibration.deviation == pytest.approx(0.05, rel=0.3)
     assert calibration.ratio(0.5) < -1.0
     for value in rng.normal(0.8, 0.05, size=2000):
-        calibration.probably_same((float(value), 0.9))
+        calibration.probably_same([float(value)], [0.9])
     assert calibration.same == pytest.approx(0.8, abs=0.02)
     assert calibration.ratio(0.65) == pytest.approx(0.0, abs=1.0)
     assert calibration.ratio(0.8) > 3.0
@@ -107,8 +108,8 @@ def test_calibration_rises_and_is_bounded() -> None:
 def test_a_weak_join_teaches_little() -> None:
     sure, unsure = Calibration(), Calibration()
     for _ in range(50):
-        sure.probably_same((0.5, 1.0))
-        unsure.probably_same((0.5, 0.05))
+        sure.probably_same([0.5], [1.0])
+        unsure.probably_same([0.5], [0.05])
     assert sure.same > unsure.same > Calibration().same
 
 
@@ -266,3 +267,39 @@ def test_the_share_of_new_vehicles_is_learned_for_each_camera() -> None:
     assert term.new_share("c2") == pytest.approx(0.05, abs=0.03)
     assert term.new_share("c1") == pytest.approx(0.3)
     assert term.weigh(passing(20.0))[0] > before + 1.0
+
+
+def test_calibration_of_a_link_is_drawn_from_the_sites_to_its_own() -> None:
+    calibration = Calibration(CalibrationPrior(0.0, 0.3, 0.1))
+    rng = np.random.default_rng(4)
+    for link, shift in ((0, 0.0), (1, 0.15)):  # between the cameras of link 1 all vehicles look more alike
+        calibration.known_different(rng.normal(shift, 0.1, 2000).tolist(), [link] * 2000)
+        calibration.probably_same(rng.normal(0.3 + shift, 0.1, 2000).tolist(), [1.0] * 2000, [link] * 2000)
+    site, plain, shifted, unknown = (float(calibration.means(np.array([link]))[0][0]) for link in (-1, 0, 1, 7))
+    assert (plain, shifted) == (pytest.approx(0.0, abs=0.02), pytest.approx(0.15, abs=0.02))
+    assert site == unknown == pytest.approx(0.075, abs=0.02)
+    assert calibration.ratio(0.2, link=0) > calibration.ratio(0.2) > calibration.ratio(0.2, link=1)
+    few = Calibration(CalibrationPrior(0.0, 0.3, 0.1))
+    few.known_different([0.5] * 3, [0] * 3)
+    assert few.means(np.array([0]))[0][0] < 0.06, "three pairs are not much"
+
+
+def test_one_vehicle_looks_no_more_alike_than_views_of_one_track_do() -> None:
+    calibration = Calibration(CalibrationPrior(0.0, 0.8, 0.1))
+    for _ in range(19):
+        calibration.one_track(0.4)
+    assert calibration.same == pytest.approx(0.8), "too few to say so"
+    calibration.one_track(0.4)
+    assert calibration.same == pytest.approx(0.4)
+
+
+def test_calibration_learns_from_what_was_beside_a_vehicle_that_went_on() -> None:
+    matcher = Matcher(SITE)
+    for record in complete_at_end(SITE, drive(SITE, 60, seed=1, every=2.0)):
+        matcher.process(record)
+    (calibration,) = matcher.scorer.appearance.calibrations.values()
+    number = next(place for place, link in enumerate(matcher.scorer.topology.links) if link.name == "c1->c2")
+    different, same = calibration.means(np.array([number, -1]))
+    assert different[0] != different[1], "the link has negatives of its own"
+    assert same[0] != same[1]
+    assert different[0] == pytest.approx(0.0, abs=0.05)
