@@ -199,10 +199,10 @@ class TestOverlap:
     def test_one_that_fits_beats_two_that_hardly_do(self) -> None:
         """The second track's vehicle is gone. Were overlaps just added up, both would be continued, each by a wrong one."""
         tracker = _tracker()
-        _standing(tracker, detections([BOX, _moved(50)], [0.9, 0.8]))
-        seen = [_moved(5), _moved(-40)]  # the first fits the first; the others' overlaps are 0.14 and 0.2
+        _standing(tracker, detections([BOX, _moved(44)], [0.9, 0.8]))
+        seen = [_moved(12), _moved(-30)]  # an overlap of 0.67, or two of 0.3
         tracks = tracker.update(detections(seen, 0.9), 20 * STEP)
-        assert tracks.boxes[tracks.ids.tolist().index(1)].tolist() == _moved(5)
+        assert tracks.boxes[tracks.ids.tolist().index(1)].tolist() == _moved(12)
 
     def test_takes_what_looks_have_left(self) -> None:
         """One continues by looks; the other, which looks new, by its place."""
