@@ -70,7 +70,7 @@ async def run(site: Site) -> Run:
     await bus.start()
     models = load_models(site.models, metrics)
     try:
-        matching = asyncio.create_task(MatcherService(bus, site, metrics).run(over))
+        matching = asyncio.create_task(MatcherService(bus, [site], metrics).run(over))
         await Fleet(site, bus, models, metrics, started=STARTED).run(asyncio.Event())
         over.set()
         await matching

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import Callable
 
 import pytest
 
 from matcher.service import MatcherService
 from tests.support.traffic import START, chain_site, complete_at_end, drive, tracklet
-from throughline.bus.memory import MemoryBus
+from throughline.bus import Capabilities, MemoryBus
 from throughline.bus.publisher import Publisher
 from throughline.messages import MatcherRecord, MatchEvent, Progress, decode_match_event
 from throughline.settings import Site
@@ -16,10 +17,16 @@ from throughline.telemetry.metrics import Metrics
 FINAL = ("confirmed", "revised", "retracted", "new")
 
 
+class WithoutTransactions(MemoryBus):
+    @property
+    def capabilities(self) -> Capabilities:
+        return dataclasses.replace(super().capabilities, transactions=False)
+
+
 class Kafka:
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, *, transactions: bool = True) -> None:
         self.site, self.metrics = site, Metrics()
-        self.bus = MemoryBus(self.metrics)
+        self.bus = MemoryBus(self.metrics) if transactions else WithoutTransactions(self.metrics)
 
     async def send(self, records: list[MatcherRecord]) -> None:
         publisher = Publisher(self.bus, self.site.kafka)
@@ -31,7 +38,7 @@ class Kafka:
 
     async def serve_until(self, condition: Callable[[], bool]) -> None:
         stop = asyncio.Event()
-        task = asyncio.create_task(MatcherService(self.bus, self.site, self.metrics).run(stop))
+        task = asyncio.create_task(MatcherService(self.bus, [self.site], self.metrics).run(stop))
         async with asyncio.timeout(30):
             while not condition():
                 await asyncio.sleep(0.02)
@@ -44,7 +51,7 @@ class Kafka:
         stop = asyncio.Event()
         stop.set()
         async with asyncio.timeout(30):
-            await MatcherService(self.bus, self.site, self.metrics).run(stop)
+            await MatcherService(self.bus, [self.site], self.metrics).run(stop)
 
     def value(self, name: str, **labels: str) -> float:
         found = self.metrics.registry.get_sample_value(name, labels)
@@ -52,9 +59,16 @@ class Kafka:
         return found
 
 
+@pytest.fixture(params=[True, False], ids=["exactly once", "at least once"])
+async def kafka(request: pytest.FixtureRequest) -> Kafka:
+    kafka = Kafka(chain_site(3), transactions=request.param)
+    await kafka.bus.start()
+    return kafka
+
+
 @pytest.fixture
-async def kafka() -> Kafka:
-    kafka = Kafka(chain_site(3))
+async def simple_kafka() -> Kafka:
+    kafka = Kafka(chain_site(3), transactions=False)
     await kafka.bus.start()
     return kafka
 
@@ -116,15 +130,15 @@ async def test_a_restart_says_nothing_twice_and_loses_nothing(kafka: Kafka, cut:
     assert [event.sequence for event in kafka.events()] == [event.sequence for event in whole.events()]
 
 
-async def test_what_decisions_may_still_need_is_not_committed(kafka: Kafka) -> None:
-    await kafka.send([tracklet("c1", 0, 3, name="old")])
-    await kafka.send([Progress("test", camera, START + 5_000_000) for camera in ("c1", "c2", "c3")])
-    await kafka.serve()
-    group = await kafka.bus.consumer(["throughline.tracklets"], "throughline.matcher.test")
+async def test_what_decisions_may_still_need_is_not_committed(simple_kafka: Kafka) -> None:
+    await simple_kafka.send([tracklet("c1", 0, 3, name="old")])
+    await simple_kafka.send([Progress("test", camera, START + 5_000_000) for camera in ("c1", "c2", "c3")])
+    await simple_kafka.serve()
+    group = await simple_kafka.bus.consumer(["throughline.tracklets"], "throughline.matcher.test")
     assert await group.lag() == 4, "all of it is read again after a restart"
     await group.stop()
-    await kafka.send([Progress("test", camera, START + 2000_000_000) for camera in ("c1", "c2", "c3")])
-    await kafka.serve()
-    group = await kafka.bus.consumer(["throughline.tracklets"], "throughline.matcher.test")
+    await simple_kafka.send([Progress("test", camera, START + 2000_000_000) for camera in ("c1", "c2", "c3")])
+    await simple_kafka.serve()
+    group = await simple_kafka.bus.consumer(["throughline.tracklets"], "throughline.matcher.test")
     assert await group.lag() == 3, "the tracklet is out of reach by now"
     await group.stop()

@@ -69,17 +69,16 @@ class Product:
             BusError: a Kafka cannot be reached at the start.
             CommandError: the models cannot be loaded, or the sites do not fit together.
         """
-        for site in self._sites:
-            for part in self._parts:
-                self._readiness.set(f"{part} {site.site}", False, "starting")
+        for part in self._part_names():
+            self._readiness.set(part, False, "starting")
         async with contextlib.AsyncExitStack() as stack:
             models = self._load_models(stack)
             buses = await self._open_buses(stack)
             streams_over = asyncio.Event()
             async with asyncio.TaskGroup() as group:
                 if "matcher" in self._parts:
-                    for site in self._sites:
-                        group.create_task(self._match(site, buses[site.kafka], streams_over))
+                    for kafka, sharing in self._by_kafka().items():
+                        group.create_task(self._match(sharing, buses[kafka], streams_over))
                     for together in served_together(self._sites):
                         of_site = {site.site: buses[site.kafka] for site in together}
                         group.create_task(self._search(Searches(together, of_site, models, self._metrics), streams_over))
@@ -93,6 +92,16 @@ class Product:
                 if not stop.is_set():
                     log.info("all footage is over")
                 streams_over.set()  # only now, so that the matcher still reads what the workers say last
+
+    def _part_names(self) -> list[str]:
+        streams = [f"streams {site.site}" for site in self._sites if "streams" in self._parts]
+        return streams + [_matcher_of(sharing) for sharing in self._by_kafka().values() if "matcher" in self._parts]
+
+    def _by_kafka(self) -> dict[KafkaSettings, list[Site]]:
+        found: dict[KafkaSettings, list[Site]] = {}
+        for site in self._sites:
+            found.setdefault(site.kafka, []).append(site)
+        return found
 
     def _load_models(self, stack: contextlib.AsyncExitStack) -> dict[str, Models]:
         """Models by site; sites that want the same share them."""
@@ -118,7 +127,7 @@ class Product:
 
     async def _open_buses(self, stack: contextlib.AsyncExitStack) -> dict[KafkaSettings, Bus]:
         buses: dict[KafkaSettings, Bus] = {}
-        for kafka in {site.kafka: None for site in self._sites}:
+        for kafka in self._by_kafka():
             joins = kafka.bootstrap_servers == EMBEDDED and "streams" not in self._parts  # the workers' process has the broker
             opening = attached_bus(kafka, self._metrics) if joins else open_bus(kafka, self._metrics)
             buses[kafka] = await stack.enter_async_context(opening)
@@ -140,11 +149,12 @@ class Product:
             if recording is not None:
                 await asyncio.to_thread(recording.close)
 
-    async def _match(self, site: Site, bus: Bus, stop: asyncio.Event) -> None:
-        part = f"matcher {site.site}"
+    async def _match(self, sites: Sequence[Site], bus: Bus, stop: asyncio.Event) -> None:
+        """The matcher of the sites that share a Kafka."""
+        part = _matcher_of(sites)
 
         async def run() -> None:
-            service = MatcherService(bus, site, self._metrics, own_process="streams" in self._parts)
+            service = MatcherService(bus, sites, self._metrics, own_process="streams" in self._parts)
             async with self._watched(part, lambda: service.ready, "it has not read what stands on Kafka yet"):
                 await service.run(stop)
 
@@ -188,3 +198,8 @@ class Product:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
+
+
+def _matcher_of(sites: Sequence[Site]) -> str:
+    """What readiness calls the matcher of these sites."""
+    return f"matcher {' '.join(site.site for site in sites)}"

@@ -55,6 +55,12 @@ class KafkaSettings(Section):
     min_insync_replicas: int = Field(
         1, ge=1, description="Replicas that must have a record before it is acknowledged; with three `replication`, take 2."
     )
+    snapshot_interval: Seconds = Field(
+        60.0,
+        gt=0,
+        description="Event time between two snapshots of a matcher: as much is read again after a crash. Not with the embedded "
+        "broker.",
+    )
     tracklet_retention: Seconds = Field(
         604800.0,
         gt=0,

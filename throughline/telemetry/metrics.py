@@ -220,6 +220,33 @@ class Metrics:
         self.gallery_tracklets = self._gauge("gallery_tracklets", "Tracklets that can still be joined.", "site")
         self.vehicles_active = self._gauge("vehicles_active", "Vehicles with a tracklet that can still be joined.", "site")
 
+        self.matcher_starts = self._counter(
+            "matcher_starts",
+            "Starts of a site's matcher, by how it began: 'begun' (with nothing), 'resumed' (from a snapshot, the very same), "
+            "'rebuilt' (settings or build have changed: from the tracklets).",
+            "site",
+            "how",
+        )
+        self.matcher_restore_seconds = self._gauge(
+            "matcher_restore_seconds", "What the latest start of a site's matcher took.", "site"
+        )
+        self.matcher_events_suppressed = self._counter(
+            "matcher_events_suppressed", "Events that a starting matcher decided once more and did not publish again.", "site"
+        )
+        self.matcher_divergences = self._counter(
+            "matcher_divergences", "Starts at which a matcher decided otherwise than before on the same records.", "site"
+        )
+        self.matcher_foreign_records = self._counter(
+            "matcher_foreign_records", "Records of sites that a matcher has no settings for."
+        )
+        self.snapshot_age = self._gauge(
+            "matcher_snapshot_age_seconds", "How far the site's watermark is ahead of its latest snapshot.", "site"
+        )
+        self.snapshot_bytes = self._gauge("matcher_snapshot_bytes", "Size of the latest snapshot, compressed.", "site")
+        self.snapshot_seconds = self._histogram(
+            "matcher_snapshot_seconds", "What a snapshot took; nothing is decided meanwhile.", _WORK, "site"
+        )
+
     def _search(self) -> None:
         self.search_tracklets = self._gauge("search_tracklets", "Tracklets that can be found by a search.", "site")
         self.search_vectors = self._gauge("search_vectors", "Vectors that searches compare with.", "site")
