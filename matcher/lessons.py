@@ -58,6 +58,8 @@ class Lessons:
             self._scorer.camera_bias.learn(sighting.camera, looks)
             self._scorer.appearance.one_track(self._table, slot)
         self._scorer.vehicle_type.observe(sighting)
+        for learner in self._scorer.learners:
+            learner.closed(self._table, slot)
 
     def decided(self, found: Sequence[tuple[int, Posterior]]) -> None:
         """Joins teach in proportion to their probability, also those that were not chosen."""
@@ -90,6 +92,8 @@ class Lessons:
             alike = self._scorer.appearance.similarities(table, first[elsewhere], second[elsewhere])
             self._scorer.appearance.probably_same(alike, shares[elsewhere], relations.link[elsewhere])
         self._beside(first, second, relations.link, (shares > _CERTAIN) & elsewhere)
+        for learner in self._scorer.learners:
+            learner.joined(table, relations, shares)
         for pair in np.flatnonzero((relations.link >= 0) & (shares > 0.5) & ~table.open[relations.earlier]).tolist():
             self._scorer.travel_time.learn(int(relations.link[pair]), float(relations.travel[pair]), float(shares[pair]))
 

@@ -10,9 +10,11 @@ import numpy as np
 
 from matcher.evidence.appearance import AppearanceTerm
 from matcher.evidence.camera_bias import CameraBias
+from matcher.evidence.ground_position import GroundPositionTerm
 from matcher.evidence.prior import PriorTerm
-from matcher.evidence.term import PairBatch, Ratios, Term
+from matcher.evidence.term import Learner, PairBatch, Ratios, Term
 from matcher.evidence.travel_time import TravelTimeTerm
+from matcher.evidence.vehicle_size import VehicleSizeTerm
 from matcher.evidence.vehicle_type import VehicleTypeTerm
 from matcher.gates import relate
 from matcher.sightings import Sighting
@@ -111,13 +113,17 @@ class Scorer:
         self.appearance = AppearanceTerm({embedder.model: embedder.weight for embedder in site.models.embedders})
         self.travel_time = TravelTimeTerm(topology)
         self.vehicle_type = VehicleTypeTerm()
+        calibrated = table.paths is not None
         switched: tuple[tuple[Term, bool], ...] = (
             (self.prior, True),
             (self.appearance, matching.appearance),
             (self.travel_time, matching.travel_time),
             (self.vehicle_type, matching.vehicle_type),
+            (GroundPositionTerm(topology), matching.ground_position and calibrated),
+            (VehicleSizeTerm(topology), matching.vehicle_size and calibrated),
         )
         self._terms = tuple(term for term, on in switched if on)
+        self.learners = tuple(term for term in self._terms if isinstance(term, Learner))
         self._different: dict[tuple[str, str], None] = {}
 
     @property

@@ -8,6 +8,7 @@ from typing import TypeAlias
 import msgspec
 import numpy as np
 
+from matcher.paths import GroundPath, continued, ground_path
 from throughline.messages import BestShot, Clock, Embedding, Tracklet, TrackletRef, UnreadableMessageError
 from throughline.times import Instant
 from throughline.types import FloatArray
@@ -35,6 +36,7 @@ class Sighting(msgspec.Struct, frozen=True, eq=False, gc=False):
         types: Probability by vehicle type.
         models: Networks that have seen it.
         best_shot: Reference of the best picture.
+        path: Where it went on the ground, if that is known.
     """
 
     id: str
@@ -47,6 +49,7 @@ class Sighting(msgspec.Struct, frozen=True, eq=False, gc=False):
     types: Mapping[str, float] = {}
     models: tuple[ModelKey, ...] = ()
     best_shot: BestShot | None = None
+    path: GroundPath | None = None
 
     @property
     def order(self) -> tuple[Instant, str]:
@@ -55,7 +58,7 @@ class Sighting(msgspec.Struct, frozen=True, eq=False, gc=False):
 
     def after(self, former: Sighting | None) -> Sighting:
         """This revision, with what it leaves out because it has not changed since the ``former`` one."""
-        if former is None or (self.models and self.types and self.best_shot):
+        if former is None or (self.models and self.types and self.best_shot and former.path is None):
             return self
         return Sighting(
             self.id,
@@ -68,6 +71,7 @@ class Sighting(msgspec.Struct, frozen=True, eq=False, gc=False):
             self.types or former.types,
             self.models or former.models,
             self.best_shot or former.best_shot,
+            continued(former.path, self.path),
         )
 
     def closed(self) -> Sighting:
@@ -93,6 +97,7 @@ def look(tracklet: Tracklet) -> Sighting:
         tracklet.types,
         tuple(sorted((embedding.model, embedding.hash) for embedding in tracklet.embeddings)),
         tracklet.best_shot,
+        ground_path(tracklet.path),
     )
 
 

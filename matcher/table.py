@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from matcher.paths import Paths
 from matcher.sightings import Looks, ModelKey, Sighting
 from matcher.topology import Topology
 from throughline.types import VEHICLE_TYPES, FloatArray
@@ -89,6 +90,7 @@ class SightingTable:
         typed: (capacity,) its type is known.
         seen_by: (capacity,) bits of the networks that saw it.
         columns: Looks by network and dimension.
+        paths: Where they went on the ground; None: no camera is calibrated.
     """
 
     def __init__(self, topology: Topology) -> None:
@@ -104,6 +106,8 @@ class SightingTable:
         self.typed = np.zeros(_FIRST_CAPACITY, np.bool_)
         self.seen_by = np.zeros(_FIRST_CAPACITY, np.int64)
         self.columns: dict[tuple[ModelKey, int], LookColumn] = {}
+        calibrated = any(calibration is not None for calibration in topology.calibrations)
+        self.paths = Paths(topology.calibrations, _FIRST_CAPACITY) if calibrated else None
         self._free = list(range(_FIRST_CAPACITY - 1, -1, -1))
         self._tracklets = _Numbers()
 
@@ -149,6 +153,8 @@ class SightingTable:
             missing = max(0.0, 1.0 - sum(known)) / len(_TYPES)  # what is not known of a type speaks for each alike
             self.types[slot] = [round((value + missing) * _TYPE_GRID) / _TYPE_GRID for value in known]
             self.typed[slot] = True
+        if self.paths is not None and (former is None or former.path is not sighting.path):
+            self.paths.put(slot, int(self.camera[slot]), sighting.path)
 
     def set_looks(self, slot: int, looks: Looks) -> None:
         """Says how a sighting looks, in place of all that was known before."""
@@ -220,6 +226,8 @@ class SightingTable:
         for column in self.columns.values():
             column.views = _longer(column.views, more)
             column.singles = _longer(column.singles, more)
+        if self.paths is not None:
+            self.paths.grow(old + more)
         self._free = list(range(old + more - 1, old - 1, -1))
 
 

@@ -73,6 +73,7 @@ class Topology:
         minimum: (L,) of each link, seconds.
         maximum: (L,) of each link, seconds.
         log_prior: (L,) of each link.
+        calibrations: From pixels to the ground, of each of `cameras`; None: not calibrated.
     """
 
     def __init__(self, site: Site) -> None:
@@ -88,6 +89,7 @@ class Topology:
         self._incoming = self._by_camera(self._links.values(), incoming=True)
         self._outgoing = self._by_camera(self._links.values(), incoming=False)
         self.cameras = tuple(self._uncertainty)
+        self.calibrations = tuple(camera.ground for camera in site.cameras)
         self._numbers = {camera: number for number, camera in enumerate(self.cameras)}
         self._number_links()
 

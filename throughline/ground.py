@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import math
-from typing import Final
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
 
 from throughline.messages import GroundPoint
 from throughline.settings import GroundSettings
 
-__all__ = ["GroundPlane"]
+__all__ = ["METRES_A_DEGREE", "GroundPlane", "scales"]
+
+Floats: TypeAlias = npt.NDArray[np.float64]
+
+METRES_A_DEGREE: Final = 111_195.0
+"""Of latitude, on a sphere of 6371 km."""
 
 
 class GroundPlane:
@@ -40,5 +48,25 @@ class GroundPlane:
         return GroundPoint(x=second, y=first) if self._degrees else GroundPoint(x=first, y=second)
 
 
-def _dot(row: tuple[float, float, float], x: float, y: float) -> float:
+def scales(settings: GroundSettings, x: Floats, y: Floats) -> tuple[Floats, Floats]:
+    """Metres on the ground, as vectors (2, N) in the directions x and y, that one pixel to the right and one down mean at (x, y).
+
+    What an error of a box means on the ground: little close to the camera, much far away.
+    """
+    first, second, third = settings.homography
+    depth = _dot(third, x, y)
+    rows = (second, first) if settings.units == "degrees" else (first, second)
+    places = [_dot(row, x, y) / depth for row in rows]
+    units: tuple[Any, Any] = (1.0, 1.0)
+    if settings.units == "degrees":
+        units = (METRES_A_DEGREE * np.cos(np.radians(places[1])), METRES_A_DEGREE)
+    # The derivative of a quotient.
+    by_x, by_y = (
+        np.stack([unit * (row[k] - place * third[k]) / depth for row, place, unit in zip(rows, places, units, strict=True)])
+        for k in (0, 1)
+    )
+    return by_x, by_y
+
+
+def _dot(row: tuple[float, float, float], x: Any, y: Any) -> Any:
     return row[0] * x + row[1] * y + row[2]

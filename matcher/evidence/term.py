@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +25,7 @@ from matcher.table import SightingTable
 from matcher.topology import Topology
 from throughline.types import IntArray
 
-__all__ = ["PairBatch", "Ratios", "Term"]
+__all__ = ["Learner", "PairBatch", "Ratios", "Term"]
 
 Ratios: TypeAlias = npt.NDArray[np.float64]
 
@@ -104,4 +104,17 @@ class Term(Protocol):
 
     def measured(self, batch: PairBatch, comparison: int) -> float | None:
         """The value behind one comparison's ratio, as events print it, after the batch was weighed."""
+        ...
+
+
+@runtime_checkable
+class Learner(Protocol):
+    """A term that learns from what was seen and decided."""
+
+    def closed(self, table: SightingTable, slot: int) -> None:
+        """A tracklet is complete."""
+        ...
+
+    def joined(self, table: SightingTable, relations: Relations, probabilities: Ratios) -> None:
+        """P pairs of sightings were found to be one vehicle each, with these probabilities (P,)."""
         ...

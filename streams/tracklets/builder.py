@@ -9,13 +9,13 @@ from typing import Final
 import numpy as np
 
 from streams.regions import Zones
-from streams.tracklets.ground import GroundPlane
 from streams.tracklets.observation import Crop, Observation
 from streams.tracklets.passage import Passage, worse_clock
 from streams.tracklets.path import VehiclePath
 from streams.tracklets.pictures import PictureChooser
 from streams.tracklets.quality import at_border
 from streams.tracklets.views import Views
+from throughline.ground import GroundPlane
 from throughline.messages import Clock, Embedding, Progress, Tracklet, TrackletState
 from throughline.settings import CameraSettings, TrackingSettings
 from throughline.times import Instant, after

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from statistics import median
 from typing import Final
 
-from streams.tracklets.ground import GroundPlane
+from throughline.ground import GroundPlane
 from throughline.messages import PathPoint
 from throughline.times import MICROSECONDS, Instant
 from throughline.types import FloatArray

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from streams.tracklets.ground import GroundPlane
+from throughline.ground import GroundPlane
 from throughline.messages import GroundPoint
 from throughline.settings import GroundSettings, load_site
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import numpy.typing as npt
 from throughline.formats._rows import FormatError
 from throughline.formats.frames import read_frames
 from throughline.formats.mot import MotRow, read_mot_tracks
+from throughline.ground import GroundPlane
 from throughline.messages import Clock, Embedding, PathPoint, Tracklet
 from throughline.settings import CameraSettings, Site
 from throughline.times import Instant, after, to_instant
@@ -76,10 +78,11 @@ def _camera(path: Path, camera: CameraSettings, site: str) -> list[RecordedTrack
         rows.setdefault(row.id, []).append(row)
     looks = _Looks.read(path.with_suffix(".npz"))
     time_of = _times(path, camera)
+    ground = _ground(camera, [row for boxes in rows.values() for row in boxes])
     tracks = []
     for track, boxes in sorted(rows.items()):
         boxes.sort(key=lambda row: row.frame)
-        points = tuple(PathPoint(time_of(row.frame), row.x, row.y, row.width, row.height) for row in boxes)
+        points = tuple(_point(time_of(row.frame), row, ground) for row in boxes)
         start, end = points[0].at, points[-1].at
         tracklet = Tracklet(
             site=site,
@@ -99,6 +102,22 @@ def _camera(path: Path, camera: CameraSettings, site: str) -> list[RecordedTrack
         )
         tracks.append(RecordedTrack(camera.id, track, tuple(boxes), tracklet))
     return tracks
+
+
+def _ground(camera: CameraSettings, rows: Sequence[MotRow]) -> GroundPlane | None:
+    """How pixels become places on the ground; the picture is as large as the site file says, or as the boxes need."""
+    if camera.ground is None or not rows:
+        return None
+    size = camera.size or (
+        math.ceil(max(row.x + row.width for row in rows)),
+        math.ceil(max(row.y + row.height for row in rows)),
+    )
+    return GroundPlane(camera.ground, size)
+
+
+def _point(at: Instant, row: MotRow, ground: GroundPlane | None) -> PathPoint:
+    place = None if ground is None else ground.at(row.x + row.width / 2, row.y + row.height)
+    return PathPoint(at, row.x, row.y, row.width, row.height, place)
 
 
 def _times(path: Path, camera: CameraSettings) -> Callable[[int], Instant]:

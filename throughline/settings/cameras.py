@@ -33,6 +33,13 @@ class GroundSettings(Section):
     units: Literal["metres", "degrees"] = Field(
         "metres", description="What the matrix yields: metres in the site's plane, or degrees as latitude, longitude."
     )
+    uncertainty: float = Field(
+        2.0,
+        gt=0,
+        le=1000,
+        description="Standard deviation, in metres, of a vehicle's place near the camera: of the matrix, and because a box's "
+        "lower edge is the side of the vehicle that faces the camera.",
+    )
 
     @field_validator("homography")
     @classmethod

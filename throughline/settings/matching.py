@@ -35,6 +35,10 @@ class MatchingSettings(Section):
     appearance: bool = Field(True, description="Weigh how alike two tracklets look.")
     travel_time: bool = Field(True, description="Weigh how likely the travel time is.")
     vehicle_type: bool = Field(True, description="Weigh whether two tracklets are of one type.")
+    ground_position: bool = Field(
+        True, description="Weigh how far apart on the ground two vehicles were while both were in view; for calibrated cameras."
+    )
+    vehicle_size: bool = Field(True, description="Weigh whether two vehicles are equally tall; for calibrated cameras.")
     max_tracklets: int = Field(
         100_000, ge=100, description="Tracklets kept in memory at most; the oldest go first, and are counted."
     )

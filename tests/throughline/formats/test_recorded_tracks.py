@@ -99,3 +99,14 @@ def test_times_of_frames_may_be_told(tmp_path: Path) -> None:
         read_recorded_tracks(tmp_path, SITE)
     (tmp_path / "c1.frames").write_text("1\n")
     assert {track.tracklet.end for track in read_recorded_tracks(tmp_path, SITE)} == {-500_000, 500_000}, "numbers tell no times"
+
+
+def test_places_on_the_ground_follow_from_the_calibration(tmp_path: Path) -> None:
+    ground = "{homography: [[0.1, 0, 0], [0, 0.2, 0], [0, 0, 1]]}"
+    site = parse_site(f"site: test\ncameras:\n  - {{id: c1, fps: 10, ground: {ground}}}\n  - {{id: c2, fps: 10}}\n")
+    for camera in ("c1", "c2"):
+        (tmp_path / f"{camera}.txt").write_text("1,7,100,50,20,30,1,-1,-1,-1\n2,7,110,50,20,30,1,-1,-1,-1\n")
+    placed, unplaced = sorted(read_recorded_tracks(tmp_path, site), key=lambda track: track.camera)
+    found = [point.ground for point in placed.tracklet.path]
+    assert [(place.x, place.y) for place in found if place is not None] == [(11.0, 16.0), (12.0, 16.0)]
+    assert [point.ground for point in unplaced.tracklet.path] == [None, None]
