@@ -18,7 +18,7 @@ from throughline.settings import TrackingSettings
 from throughline.times import MICROSECONDS, Instant
 from throughline.types import Detections, FloatArray, IntArray
 
-__all__ = ["PEERS", "Peer", "QualityTracker", "Throughline", "quality_trackers", "to_supervision"]
+__all__ = ["PEERS", "Peer", "QualityTracker", "Throughline", "quality_trackers", "switched_trackers", "to_supervision"]
 
 PEERS: dict[str, type[BaseTracker]] = {
     "SORT": SORTTracker,
@@ -113,6 +113,25 @@ def quality_trackers() -> dict[str, QualityTracker]:
         found[f"{name}, timed"] = Peer(_maker(peer, timed=True), timed=True)
         found[f"{name}, timed, our confidences"] = Peer(_maker(peer, timed=True, **thresholds[name]), timed=True)
     return found
+
+
+def switched_trackers() -> dict[str, QualityTracker]:
+    """Ours as it comes, and with each of its switches turned, by name."""
+    turned: dict[str, dict[str, object]] = {
+        "as it comes": {},
+        "gate: place": {"gate": "place"},
+        "gate: place at 0.9999": {"gate": "place", "gate_probability": 0.9999},
+        "gate: full": {"gate": "full"},
+        "cascade": {"cascade": True},
+        "direction_weight: 0.2": {"direction_weight": 0.2},
+        "direction_weight: 0.5": {"direction_weight": 0.5},
+        "output_box: filtered": {"output_box": "filtered"},
+        "rejoin.by_motion_alone": {"rejoin": {"by_motion_alone": True}},
+        "max_hidden: 0": {"max_hidden": 0.0},
+        "max_lost: 2 s": {"max_lost": 2.0},
+        "confirm_hits: 3": {"confirm_hits": 3},
+    }
+    return {name: Throughline(TrackingSettings.model_validate(settings)) for name, settings in turned.items()}
 
 
 def to_supervision(detections: Detections) -> supervision.Detections:

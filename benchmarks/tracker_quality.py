@@ -4,7 +4,8 @@
 BoT-SORT) over real footage of a toll road (detections by YOLOX-nano) and over true boxes, degraded with seeds, of the same
 road and of two real scenes; with all frames, with every second and with a random 30 % of them dropped. Each peer runs with its
 defaults, told the true frame rate and capture times, and told besides our thresholds of confidence. A frame that was
-dropped is not scored. It prints one table, and for each rate who leads.
+dropped is not scored. It prints one table, and for each rate who leads. With ``--switches`` it compares our tracker with
+itself, each of its switches turned.
 
 The footage is not part of the repository: name its folder with ``--data`` or ``$THROUGHLINE_SHARED_DATA``. The detector
 runs once; what it saw is kept in the user's cache.
@@ -26,7 +27,7 @@ from inference.threads import available_cores, limit_threads
 
 limit_threads()  # before numpy is imported: every job runs in one thread
 
-from benchmarks._tracker_peers import quality_trackers  # noqa: E402 - see above
+from benchmarks._tracker_peers import quality_trackers, switched_trackers  # noqa: E402 - see above
 from benchmarks._tracking_report import MEAN, Scores, markdown_table, verdicts, with_mean  # noqa: E402
 from benchmarks._tracking_scores import TrackingScore, score  # noqa: E402
 from benchmarks._tracking_sets import DROPS, GROUPS, Drop, Group, TrackingSequence, drop_frames, load_sets  # noqa: E402
@@ -64,15 +65,18 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    names = list(quality_trackers())
+    peers, switches = list(quality_trackers()), list(switched_trackers())
+    names = [*peers, *switches]
     parser.add_argument("--data", type=Path, default=shared_data(), help="folder that holds mot, association and models")
     parser.add_argument("--sets", nargs="+", choices=GROUPS, default=list(GROUPS), metavar="SET", help=f"of: {'; '.join(GROUPS)}")
-    parser.add_argument("--trackers", nargs="+", choices=names, default=names, metavar="NAME", help=f"of: {'; '.join(names)}")
+    parser.add_argument("--trackers", nargs="+", choices=names, metavar="NAME", help=f"of: {'; '.join(names)}")
+    parser.add_argument("--switches", action="store_true", help="our tracker alone, with each of its switches turned")
     parser.add_argument("--drops", nargs="+", choices=DROPS, default=list(DROPS), help="which frames are dropped")
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3], help="of degradation and of random drops")
     parser.add_argument("--jobs", type=int, default=available_cores(), help="processes; default: one for each core")
     parser.add_argument("--json", type=Path, metavar="FILE", help="where to write all scores as one JSON object")
     options = parser.parse_args()
+    options.trackers = options.trackers or (switches if options.switches else peers)
     if not (options.data / "mot").is_dir():
         parser.error(f"no footage with truth in {options.data}: name its folder with --data")
     return options
@@ -106,7 +110,7 @@ def _sequences(data: Path, groups: tuple[Group, ...], seeds: tuple[int, ...]) ->
 
 def _run(tracker: str, drop: Drop, data: Path, groups: tuple[Group, ...], seeds: tuple[int, ...]) -> dict[Group, TrackingScore]:
     """Scores of one tracker by group."""
-    runner = quality_trackers()[tracker]
+    runner = {**quality_trackers(), **switched_trackers()}[tracker]
     scores = {}
     for group in groups:
         shown = [
