@@ -110,7 +110,8 @@ class Scorer:
         self.topology, self.table = topology, table
         self.camera_bias = CameraBias()
         self.prior = PriorTerm(matching.new_vehicle_prior, topology)
-        self.appearance = AppearanceTerm({embedder.model: embedder.weight for embedder in site.models.embedders})
+        weights = {embedder.model: embedder.weight for embedder in site.models.embedders}
+        self.appearance = AppearanceTerm(weights, len(topology.links))
         self.travel_time = TravelTimeTerm(topology)
         self.vehicle_type = VehicleTypeTerm()
         calibrated = table.paths is not None

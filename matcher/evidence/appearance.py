@@ -51,13 +51,14 @@ class AppearanceTerm:
 
     Args:
         weights: Weight by network's name; 1 for others.
+        links: How many links there are.
     """
 
     name = "appearance"
     unit = "cosine"
 
-    def __init__(self, weights: Mapping[str, float]) -> None:
-        self._weights = weights
+    def __init__(self, weights: Mapping[str, float], links: int) -> None:
+        self._weights, self._links = weights, links
         self._calibrations: dict[_Basis, Calibration] = {}
 
     def similarities(self, table: SightingTable, left: IntArray, right: IntArray) -> Similarities:
@@ -104,7 +105,7 @@ class AppearanceTerm:
     def calibration(self, basis: _Basis) -> Calibration:
         """The map from similarity to ratio that holds on this basis."""
         if basis not in self._calibrations:
-            self._calibrations[basis] = Calibration(self._prior(basis[0]))
+            self._calibrations[basis] = Calibration(self._prior(basis[0]), self._links)
         return self._calibrations[basis]
 
     def _prior(self, keys: tuple[ModelKey, ...]) -> CalibrationPrior:
@@ -131,9 +132,8 @@ class AppearanceTerm:
                 mean = batch.sum(np.where(which, found.values, 0.0)) / some
                 views = np.minimum(left, some)
                 others = np.maximum(1.0, np.minimum(right, count // views))
-                different, same = (
-                    batch.sum(np.where(which, part, 0.0)) / some for part in calibration.means(batch.relations.link)
-                )
+                means = calibration.means(batch.relations.link)
+                different, same = (batch.sum(np.where(which, part, 0.0)) / some for part in means)
                 ratios = calibration.ratios(mean, different, same, views, others)
                 total, raw, known = total + count * ratios, raw + count * mean, known + count
         known = np.where(known > 0.0, known, np.nan)

@@ -79,17 +79,12 @@ class _Moments:
 class _LinkMeans:
     """Weighted means by link, as far as they are known; those of links without pairs of their own are the site's."""
 
-    def __init__(self) -> None:
-        self._weight = np.zeros(0)
-        self._total = np.zeros(0)
+    def __init__(self, links: int) -> None:
+        self._weight = np.zeros(links)
+        self._total = np.zeros(links)
 
     def add(self, links: IntArray, values: Ratios, weights: Ratios) -> None:
         """Pairs by links from 0; fading."""
-        more = int(links.max(initial=-1)) + 1 - len(self._weight)
-        if more > 0:
-            grown = max(more, len(self._weight))
-            self._weight = np.concatenate([self._weight, np.zeros(grown)])
-            self._total = np.concatenate([self._total, np.zeros(grown)])
         for link, value, weight in zip(links.tolist(), values.tolist(), weights.tolist(), strict=True):
             if self._weight[link] > _FORGETTING:
                 self._total[link] *= _FORGETTING / self._weight[link]
@@ -97,15 +92,10 @@ class _LinkMeans:
             self._weight[link] += weight
             self._total[link] += weight * value
 
-    def of(self, links: IntArray, site: float) -> Ratios:
-        """The mean on each of these links, drawn toward the site's; the site's for -1."""
-        known = (links >= 0) & (links < len(self._weight))
-        if not known.any():
-            return np.full(len(links), site)
-        places = np.where(known, links, 0)
-        weight = np.where(known, self._weight[places], 0.0)
-        total = np.where(known, self._total[places], 0.0)
-        return np.asarray((_STRENGTH_SITE * site + total) / (_STRENGTH_SITE + weight))
+    def means(self, site: float) -> Ratios:
+        """(L + 1,) the mean on each link, drawn toward the site's, and behind them that of the site."""
+        means = (_STRENGTH_SITE * site + self._total) / (_STRENGTH_SITE + self._weight)
+        return np.concatenate([means, [site]])
 
 
 class Calibration:
@@ -124,15 +114,20 @@ class Calibration:
     it, the one that makes views of one vehicle alike, is common to all pairs. With a centred embedding made of identity
     (share *r* of the variance) and noise, the variance of the mean over *m* x *n* pairs of different vehicles is
     (r + (1-r)/m)(r + (1-r)/n) of that of one pair, and r = (same - different) / (1 - different).
+
+    Args:
+        prior: Where it starts.
+        links: How many links there are.
     """
 
-    def __init__(self, prior: CalibrationPrior = UNKNOWN) -> None:
+    def __init__(self, prior: CalibrationPrior = UNKNOWN, links: int = 0) -> None:
         self._prior = prior
         self._different = _Moments()
         self._same = _Moments()
         self._track = _Moments()
-        self._different_by_link = _LinkMeans()
-        self._same_by_link = _LinkMeans()
+        self._different_by_link = _LinkMeans(links)
+        self._same_by_link = _LinkMeans(links)
+        self._by_link: tuple[Ratios, Ratios] | None = None
         self._refresh()
 
     def known_different(self, similarities: Sequence[float], links: Sequence[int] = ()) -> None:
@@ -159,6 +154,7 @@ class Calibration:
         self._refresh()
 
     def _refresh(self) -> None:
+        self._by_link = None
         prior = self._prior
         self.different = self._different.posterior_mean(prior.different, _STRENGTH_DIFFERENT)
         strength = _STRENGTH_DIFFERENT + self._different.weight
@@ -177,9 +173,11 @@ class Calibration:
 
     def means(self, links: IntArray) -> tuple[Ratios, Ratios]:
         """Mean similarity of different vehicles (P,) and of one vehicle (P,) on each of these links; -1: on any."""
-        different = self._different_by_link.of(links, self.different)
-        same = np.maximum(self._same_by_link.of(links, self.same), different + _LEAST_GAP * self.deviation)
-        return different, same
+        if self._by_link is None:
+            different = self._different_by_link.means(self.different)
+            same = np.maximum(self._same_by_link.means(self.same), different + _LEAST_GAP * self.deviation)
+            self._by_link = different, same
+        return self._by_link[0][links], self._by_link[1][links]  # -1: the last, the site's
 
     def ratio(self, similarity: float, left: int = 1, right: int = 1, link: int = -1) -> float:
         """Log-likelihood ratio of the mean similarity over all pairs of ``left`` and ``right`` views."""

@@ -148,7 +148,7 @@ def similarity(term: AppearanceTerm, scene: Scene, first: int, second: int) -> f
 
 
 def test_an_ensemble_is_the_weighted_mean_of_its_cosines_and_does_without_missing_members() -> None:
-    term, scene = AppearanceTerm({"one": 3.0}), Scene(SITE)
+    term, scene = AppearanceTerm({"one": 3.0}, 4), Scene(SITE)
     first = with_looks(scene, one=np.array([1.0, 0.0]), two=np.array([1.0, 0.0]), three=np.array([1.0, 0.0]))
     second = with_looks(scene, one=np.array([1.0, 0.0]), two=np.array([0.0, 1.0]))
     other = with_looks(scene, other=np.array([1.0, 0.0]))
@@ -163,7 +163,7 @@ def test_equal_weights_equal_concatenation() -> None:
     rng = np.random.default_rng(5)
     vectors = [{name: rng.normal(size=16) for name in ("one", "two", "three")} for _ in range(2)]
     scene = Scene(SITE)
-    found = similarity(AppearanceTerm({}), scene, with_looks(scene, **vectors[0]), with_looks(scene, **vectors[1]))
+    found = similarity(AppearanceTerm({}, 4), scene, with_looks(scene, **vectors[0]), with_looks(scene, **vectors[1]))
     joined = [np.concatenate([vector / np.linalg.norm(vector) for vector in part.values()]) for part in vectors]
     assert found == pytest.approx(float(joined[0] @ joined[1]) / 3.0, abs=2e-3), "but for the grid"
 
@@ -172,13 +172,13 @@ def test_the_best_pair_of_single_views_counts_beside_the_means() -> None:
     basis, scene = np.eye(3, dtype=np.float32), Scene(SITE)
     first = scene.add(tracklet("c1", 0, 3), {("one", "h"): basis[[0, 0, 2]]})
     second = scene.add(tracklet("c2", 0, 3), {("one", "h"): basis[[1, 1, 2]]})
-    found = AppearanceTerm({}).similarities(scene.table, np.array([first]), np.array([second]))
+    found = AppearanceTerm({}, 4).similarities(scene.table, np.array([first]), np.array([second]))
     assert found.values[0] == 0.5, "means differ altogether, one pair of views is equal"
     assert found.bases[found.basis[0]][1], "single views were compared"
 
 
 def test_networks_and_single_views_that_come_and_go_leave_no_trace() -> None:
-    basis, scene, term = np.eye(4, dtype=np.float32), Scene(SITE), AppearanceTerm({})
+    basis, scene, term = np.eye(4, dtype=np.float32), Scene(SITE), AppearanceTerm({}, 4)
     first = scene.add(tracklet("c1", 0, 3), {("one", "h"): basis[[0, 1]]})
     second = scene.add(tracklet("c2", 0, 3), {("one", "h"): basis[[0, 2, 3, 1]]})
     assert similarity(term, scene, first, second) == 1.0
@@ -194,7 +194,7 @@ def test_networks_and_single_views_that_come_and_go_leave_no_trace() -> None:
 def test_a_cosine_does_not_depend_on_what_else_is_computed(dimension: int) -> None:
     """Bit for bit, in whatever shapes the products are computed."""
     rng = np.random.default_rng(6)
-    scene, term = Scene(SITE), AppearanceTerm({})
+    scene, term = Scene(SITE), AppearanceTerm({}, 4)
     views = rng.normal(size=(150, 4, dimension))
     looks = [{("one", "h"): (one / np.linalg.norm(one, axis=1, keepdims=True)).astype(np.float32)} for one in views]
     slots = np.array([scene.add(tracklet("c1", k, k + 1), one) for k, one in enumerate(looks)])
@@ -220,7 +220,7 @@ def test_each_term_weighs_a_comparison_alone_as_among_others() -> None:
         for _ in range(50)
     ]
     whole = scene.compare(*asked)
-    terms = (PriorTerm(0.3, scene.topology), AppearanceTerm({}), TravelTimeTerm(scene.topology), VehicleTypeTerm())
+    terms = (PriorTerm(0.3, scene.topology), AppearanceTerm({}, 4), TravelTimeTerm(scene.topology), VehicleTypeTerm())
     for term in terms:
         alone = []
         for one in asked:
@@ -270,7 +270,7 @@ def test_the_share_of_new_vehicles_is_learned_for_each_camera() -> None:
 
 
 def test_calibration_of_a_link_is_drawn_from_the_sites_to_its_own() -> None:
-    calibration = Calibration(CalibrationPrior(0.0, 0.3, 0.1))
+    calibration = Calibration(CalibrationPrior(0.0, 0.3, 0.1), links=8)
     rng = np.random.default_rng(4)
     for link, shift in ((0, 0.0), (1, 0.15)):  # between the cameras of link 1 all vehicles look more alike
         calibration.known_different(rng.normal(shift, 0.1, 2000).tolist(), [link] * 2000)
@@ -279,7 +279,7 @@ def test_calibration_of_a_link_is_drawn_from_the_sites_to_its_own() -> None:
     assert (plain, shifted) == (pytest.approx(0.0, abs=0.02), pytest.approx(0.15, abs=0.02))
     assert site == unknown == pytest.approx(0.075, abs=0.02)
     assert calibration.ratio(0.2, link=0) > calibration.ratio(0.2) > calibration.ratio(0.2, link=1)
-    few = Calibration(CalibrationPrior(0.0, 0.3, 0.1))
+    few = Calibration(CalibrationPrior(0.0, 0.3, 0.1), links=1)
     few.known_different([0.5] * 3, [0] * 3)
     assert few.means(np.array([0]))[0][0] < 0.06, "three pairs are not much"
 
