@@ -6,12 +6,12 @@ import asyncio
 import contextlib
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import structlog
 from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 
+from throughline.bus._caller_thread import CallerThread
 from throughline.bus._librdkafka import client_configuration, group_metadata
 from throughline.bus.partitioning import LIBRDKAFKA_PARTITIONER
 from throughline.bus.records import BusError, FencedError, Headers, Membership, Place, RecordRefusedError
@@ -22,6 +22,7 @@ from throughline.telemetry.metrics import Metrics
 __all__ = ["KafkaTransactions"]
 
 _ANSWER_SECONDS = 15.0
+_GRACE_SECONDS = 2.0  # beyond the timeout that a call was given
 _LINGER_MILLISECONDS = 5  # so that records that follow each other travel together
 _QUEUE_KILOBYTES = 64 * 1024  # records sent and not yet acknowledged; whoever sends more waits
 _ROOM_SECONDS = 0.005
@@ -68,7 +69,7 @@ class KafkaTransactions:
             "queue.buffering.max.kbytes": _QUEUE_KILOBYTES,
             "delivery.report.only.error": True,
         }
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="transactions")
+        self._thread = CallerThread("transactions")
         self._producer: Producer | None = None
         self._under_way: _Transaction | None = None
         self._failed: BusError | None = None
@@ -187,13 +188,33 @@ class KafkaTransactions:
         await self._close()
 
     async def call(self, function: Callable[..., Result], *arguments: Any) -> Result:
-        """Runs one of librdkafka's blocking calls to its end, also when the caller is cancelled."""
-        running = asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
+        """Runs one of librdkafka's blocking calls to its end, also when the caller is cancelled.
+
+        Raises:
+            BusError: it does not return, as happens with offsets whose coordinator went away in the midst of it
+                (librdkafka waits for it without end). Then the client is given up; whoever opens the id next aborts what it left.
+        """
+        running = asyncio.wrap_future(self._thread.submit(function, *arguments))
         try:
-            return await asyncio.shield(running)
+            done, _ = await asyncio.wait([running], timeout=self._timeout + _GRACE_SECONDS)
         except asyncio.CancelledError as cancelled:
-            await asyncio.wait([running])
-            raise cancelled from running.exception()
+            done, _ = await asyncio.wait([running], timeout=self._timeout + _GRACE_SECONDS)
+            if not done:
+                self._give_up()
+            raise cancelled from (running.exception() if done else None)
+        if not done:
+            raise self._give_up()
+        return cast("Result", running.result())
+
+    def _give_up(self) -> BusError:
+        failure = self._failed = self._ended = BusError(
+            f"Kafka at {self._where}: a transaction under {self._id} did not come to an end within kafka.request_timeout: open "
+            f"{self._id} again"
+        )
+        self._metrics.transactions.labels("failed").inc()
+        self._producer = None
+        self._thread.shutdown()
+        return failure
 
     async def refused(self, what: str, error: KafkaException) -> BusError:
         """What to raise when a record or offsets were not taken."""
@@ -235,7 +256,7 @@ class KafkaTransactions:
         producer, self._producer = self._producer, None
         if producer is not None:
             del producer  # closes it; its own ``close`` would try to abort once more
-            self._thread.shutdown(wait=False)
+            self._thread.shutdown()
 
 
 class _Transaction:

@@ -280,7 +280,8 @@ async def test_a_matcher_that_decides_otherwise_says_so_and_repeats_nothing(
 ) -> None:
     records = traffic(vehicles=20)
     half = len(records) // 2
-    async with kafka.member():
+    rarely = SITE.model_copy(update={"kafka": SITE.kafka.model_copy(update={"snapshot_interval": 1e6})})
+    async with kafka.member(rarely):
         await kafka.send(records[:half])
         await kafka.at_the_end()
     decide = MatcherWorker.decide
