@@ -22,6 +22,7 @@ _VALUES = {
     "outcome": ("failed", "dropped"),
     "gate": ("travel_window", "link"),
     "part": ("streams", "matcher"),
+    "how": ("begun", "resumed", "rebuilt"),
     "event": ("started", "confirmed", "lost", "found", "ended"),
 }
 
