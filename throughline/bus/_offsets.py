@@ -21,6 +21,7 @@ from throughline.times import Instant
 __all__ = ["OffsetLookup"]
 
 _PAUSE_SECONDS = 0.05
+_ANSWER_SECONDS = 3.0  # an answer takes milliseconds
 
 Result = TypeVar("Result")
 
@@ -78,19 +79,23 @@ class OffsetLookup:
 
     async def committed(self, group: str, places: Collection[Place]) -> dict[Place, int | None]:
         """See `throughline.bus.Bus.committed`."""
-        if self._admin is None:
-            self._admin = AdminClient(self._configuration)
         asked = [ConsumerGroupTopicPartitions(group, [ClientPartition(*place) for place in places])]
         reason = "no answer in time"
         try:
             async with asyncio.timeout(self._timeout):
                 while True:
-                    answers = self._admin.list_consumer_group_offsets(asked, require_stable=True, request_timeout=self._timeout)
+                    admin = self._admin = self._admin or AdminClient(self._configuration)
+                    answers = admin.list_consumer_group_offsets(asked, require_stable=True, request_timeout=self._timeout)
                     try:
-                        found = await asyncio.shield(asyncio.wrap_future(answers[group]))
+                        async with asyncio.timeout(_ANSWER_SECONDS):
+                            found = await asyncio.shield(asyncio.wrap_future(answers[group]))
                         failed = [place.error for place in found.topic_partitions if place.error is not None]
                     except KafkaException as error:
                         failed = [error.args[0]]
+                    except TimeoutError:
+                        if self._admin is admin:  # it may wait for a coordinator that went away, and would wait for ever
+                            self._admin = None
+                        continue
                     if not failed:
                         return {(p.topic, p.partition): p.offset if p.offset >= 0 else None for p in found.topic_partitions}
                     reason = failed[0].str()

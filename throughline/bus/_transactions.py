@@ -23,6 +23,8 @@ __all__ = ["KafkaTransactions"]
 
 _ANSWER_SECONDS = 15.0
 _GRACE_SECONDS = 2.0  # beyond the timeout that a call was given
+# librdkafka may wait without end for a coordinator that went away (confluentinc/librdkafka 5456, 5511): better begin anew soon.
+_OFFSETS_SECONDS = 5.0
 _LINGER_MILLISECONDS = 5  # so that records that follow each other travel together
 _QUEUE_KILOBYTES = 64 * 1024  # records sent and not yet acknowledged; whoever sends more waits
 _ROOM_SECONDS = 0.005
@@ -46,8 +48,8 @@ log = structlog.get_logger(__name__)
 class KafkaTransactions:
     """See `throughline.bus.Transactions`.
 
-    librdkafka's calls block, so they run in a thread of their own. A call is never left halfway: who is cancelled waits for it
-    to return, at most as long as a request may take.
+    librdkafka's calls block, so they run in a thread of their own. Whoever is cancelled waits for the call to return. One that
+    does not return in its time ends these transactions: the thread stays behind with it.
 
     Args:
         settings: How to reach Kafka, and how long a transaction may take.
@@ -190,15 +192,19 @@ class KafkaTransactions:
     async def call(self, function: Callable[..., Result], *arguments: Any) -> Result:
         """Runs one of librdkafka's blocking calls to its end, also when the caller is cancelled.
 
+        Args:
+            function: The call.
+            arguments: Its arguments; a last one that is a float is the time that it is given, in seconds.
+
         Raises:
-            BusError: it does not return, as happens with offsets whose coordinator went away in the midst of it
-                (librdkafka waits for it without end). Then the client is given up; whoever opens the id next aborts what it left.
+            BusError: it does not return in that time. Then the client is given up; whoever opens the id next aborts what it left.
         """
+        patience = (arguments[-1] if arguments and isinstance(arguments[-1], float) else self._timeout) + _GRACE_SECONDS
         running = asyncio.wrap_future(self._thread.submit(function, *arguments))
         try:
-            done, _ = await asyncio.wait([running], timeout=self._timeout + _GRACE_SECONDS)
+            done, _ = await asyncio.wait([running], timeout=patience)
         except asyncio.CancelledError as cancelled:
-            done, _ = await asyncio.wait([running], timeout=self._timeout + _GRACE_SECONDS)
+            done, _ = await asyncio.wait([running], timeout=patience)
             if not done:
                 self._give_up()
             raise cancelled from (running.exception() if done else None)
@@ -208,8 +214,7 @@ class KafkaTransactions:
 
     def _give_up(self) -> BusError:
         failure = self._failed = self._ended = BusError(
-            f"Kafka at {self._where}: a transaction under {self._id} did not come to an end within kafka.request_timeout: open "
-            f"{self._id} again"
+            f"Kafka at {self._where}: a transaction under {self._id} does not go on: open {self._id} again"
         )
         self._metrics.transactions.labels("failed").inc()
         self._producer = None
@@ -310,6 +315,6 @@ class _Transaction:
             return
         metadata = group_metadata(membership)
         try:
-            await self._owner.call(producer.send_offsets_to_transaction, places, metadata, self._timeout)
+            await self._owner.call(producer.send_offsets_to_transaction, places, metadata, min(self._timeout, _OFFSETS_SECONDS))
         except KafkaException as error:
             raise await self._owner.refused(f"did not take the offsets of the group {membership.group}", error) from error
