@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
 
-from evaluation.mtmc import true_vehicles
+from evaluation.mtmc import evaluate_mtmc, true_vehicles
+from evaluation.pairs import pair_score
+from matcher.associate import Association
 from throughline.formats.aicity import AiCityRow, read_aicity
 from throughline.formats.recorded_tracks import RecordedTrack, read_recorded_tracks
 from throughline.messages import Embedding
 from throughline.settings import Site, load_site
 from throughline.types import FloatArray
 
-__all__ = ["AssociationSet", "load_set", "redrawn", "rows_with"]
+__all__ = ["AssociationSet", "QualityScore", "load_set", "quality_of", "redrawn", "rows_with", "with_matching"]
+
+
+class QualityScore(NamedTuple):
+    """How well vehicles were put together.
+
+    Attributes:
+        idf1: Cross-camera IDF1, by boxes.
+        pair_f1: F1 over pairs of tracks.
+    """
+
+    idf1: float
+    pair_f1: float
 
 
 @dataclass(frozen=True)
@@ -37,13 +53,19 @@ class AssociationSet:
     vehicle_of: dict[str, int]
 
 
-def load_set(folder: Path) -> AssociationSet:
+def load_set(folder: Path, changed: Callable[[Site], Site] | None = None) -> AssociationSet:
     """Reads ``site.yaml``, ``tracks/`` and ``truth.txt``.
+
+    Args:
+        folder: Where they are.
+        changed: What is read in place of the site file's settings, clocks and frame rates included.
 
     Raises:
         FormatError, SettingsError, OSError: a file cannot be read.
     """
     site = load_site(folder / "site.yaml")
+    if changed is not None:
+        site = changed(site)
     tracks = read_recorded_tracks(folder / "tracks", site)
     truth = read_aicity(folder / "truth.txt")
     local = rows_with(site, tracks, {track.tracklet.tracklet: track.id for track in tracks})
@@ -51,6 +73,18 @@ def load_set(folder: Path) -> AssociationSet:
     places = {track.tracklet.tracklet: (site.camera(track.camera).number or 0, track.id) for track in tracks}
     shown = {tracklet: vehicles[place] for tracklet, place in places.items() if place in vehicles}
     return AssociationSet(folder.name, site, tuple(tracks), tuple(truth), shown)
+
+
+def with_matching(site: Site, matching: Mapping[str, Any]) -> Site:
+    """The site with other settings of ``matching``; the others stay."""
+    whole = site.model_dump(by_alias=True)
+    return Site.model_validate(whole | {"matching": whole["matching"] | dict(matching)})
+
+
+def quality_of(recorded: AssociationSet, association: Association) -> QualityScore:
+    """Compares what the matcher made of a set with its truth."""
+    rows = rows_with(recorded.site, recorded.tracks, association.ids)
+    return QualityScore(evaluate_mtmc(recorded.truth, rows).identity.f1, pair_score(recorded.vehicle_of, association.ids).f1)
 
 
 def rows_with(site: Site, tracks: list[RecordedTrack] | tuple[RecordedTrack, ...], ids: dict[str, int]) -> list[AiCityRow]:

@@ -17,13 +17,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks._association_sets import AssociationSet, load_set, redrawn, rows_with
+from benchmarks._association_sets import AssociationSet, load_set, quality_of, redrawn, with_matching
 from evaluation.calibration import JudgedJoins, judge_joins
-from evaluation.mtmc import evaluate_mtmc
 from evaluation.pairs import pair_score
 from matcher.associate import associate
 from throughline.commands._shared_data import shared_data
-from throughline.settings import Site
 
 __all__ = ["main"]
 
@@ -71,16 +69,15 @@ def _options() -> argparse.Namespace:
 
 
 def _with_settings(recorded: AssociationSet, matching: Mapping[str, Any]) -> AssociationSet:
-    whole = recorded.site.model_dump(by_alias=True)
-    return replace(recorded, site=Site.model_validate(whole | {"matching": whole["matching"] | dict(matching)}))
+    return replace(recorded, site=with_matching(recorded.site, matching))
 
 
 def _run(recorded: AssociationSet, *, whole: bool) -> tuple[JudgedJoins, dict[str, float]]:
     association = associate(recorded.site, recorded.tracks)
-    scores = {"pair_f1": pair_score(recorded.vehicle_of, association.ids).f1}
     if whole:
-        rows = rows_with(recorded.site, recorded.tracks, association.ids)
-        scores["idf1"] = evaluate_mtmc(recorded.truth, rows).identity.f1
+        scores = quality_of(recorded, association)._asdict()
+    else:
+        scores = {"pair_f1": pair_score(recorded.vehicle_of, association.ids).f1}
     return judge_joins(association.events, recorded.vehicle_of), scores
 
 
