@@ -160,6 +160,10 @@ class Matcher:
         for epoch in self._timeline.until(until):
             events += self._resolver.resolve(epoch, self._watermark.left_behind)
             self._forget(epoch.at)
+        if until is None:
+            self._resolver.quality.take_stock()
+        else:
+            self._resolver.quality.advance(until)
         return events
 
     def _forget(self, now: Instant) -> None:
@@ -180,6 +184,7 @@ class Matcher:
         statistics.vehicles = len(self._resolver.vehicles)
         statistics.watermark = self._watermark.value
         statistics.foremost = self._watermark.foremost
+        statistics.quality = self._resolver.quality.report
 
 
 class _Known:

@@ -275,6 +275,7 @@ class Provisional:
             return None  # what it wanted has gone since
         guess = self._guesses.setdefault(sighting.id, _Guess(None, 0))
         guess.joined = None if found.join is None else found.join.joined.id
+        self._resolver.quality.guessed(sighting.id, guess.joined, found.probability)
         vehicle = self._name(group if group is not None else sighting.id)
         event = self._writer.write("provisional", sighting, vehicle=vehicle, at=sighting.end, ordinal=guess.count, found=found)
         guess.count += 1

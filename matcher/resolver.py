@@ -13,6 +13,7 @@ from matcher.grouping import Grouping
 from matcher.lessons import Lessons
 from matcher.options import Options
 from matcher.posterior import Posterior, Posteriors
+from matcher.quality import QualityMonitor
 from matcher.scoring import Scorer
 from matcher.sightings import Sighting, unpack
 from matcher.statistics import Statistics
@@ -36,6 +37,11 @@ class Resolver:
         timeline: Where decisions are put off to.
         writer: Writes the events.
         statistics: Counts.
+
+    Attributes:
+        vehicles: The grouping as decided so far.
+        gallery: The sightings that it is of.
+        quality: Watches what is decided.
     """
 
     def __init__(self, site: Site, scorer: Scorer, timeline: Timeline, writer: EventWriter, statistics: Statistics) -> None:
@@ -50,6 +56,7 @@ class Resolver:
         self._grouping = Grouping(table, self.gallery, self.vehicles, self._options, self._decisions)
         self._posteriors = Posteriors(table, self.vehicles, self._grouping, self._options, self._decisions)
         self._lessons = Lessons(scorer, self.gallery)
+        self.quality = QualityMonitor(scorer, self.gallery, self.vehicles)
         self._looked: dict[int, Instant] = {}
         self._names_given: dict[str, int] = {}
         self._ended: list[tuple[Instant, str]] = []
@@ -119,6 +126,7 @@ class Resolver:
             heapq.heappush(self._ended, (sighting.end, sighting.id))
             self._looked.pop(slot, None)
             self._lessons.closed(slot, sighting, looks)
+            self.quality.closed(sighting.camera, looks)
         if slot in self._decisions:
             self._decisions.settle(slot, after(self._now, self._matching.confirm_after))
         first_look = former is None or (bool(sighting.models) and not former.models)
@@ -165,6 +173,7 @@ class Resolver:
         if first is None or second is None or one is None or other is None:
             self._statistics.skipped["unknown_tracklet"] += 1
             return []
+        concerned = [*one, *other]  # all of them may have another vehicle's name then, or not be with what they joined
         self._scorer.say(correction.first, correction.second, same=correction.same)
         if not correction.same:
             self._decisions.unpin(first)
@@ -179,7 +188,7 @@ class Resolver:
             self.vehicles.merge(named[1], named[0])
             self._decisions.pin(first)
             self._decisions.pin(second)
-        return [first, second]
+        return [first, second, *concerned]
 
     def _publish(self, touched: Sequence[int], due: Iterable[int]) -> list[MatchEvent]:
         ready = {slot: None for slot in due if slot not in self._decisions}
@@ -198,7 +207,9 @@ class Resolver:
                 del weighed[slot]
         chosen = sorted(weighed, key=lambda slot: self._table.at(slot).order)
         self._lessons.decided([(slot, weighed[slot]) for slot in chosen])
-        return [self._decide(slot, weighed[slot]) for slot in chosen]
+        events = [self._decide(slot, weighed[slot]) for slot in chosen]
+        self.quality.decided([(slot, weighed[slot]) for slot in chosen])
+        return events
 
     def _perhaps_beyond_doubt(self, slots: Iterable[int]) -> list[int]:
         """Cheap bound: the margin is at most the log-odds, since a new vehicle is always an alternative."""
@@ -253,6 +264,7 @@ class Resolver:
                 reason="an operator said so" if reasons.get(slot) == "operator" else "later evidence speaks for something else",
             )
             self._remember(slot, event, decision.count + 1)
+            self.quality.revised(slot)
             events.append(event)
         return events
 
@@ -279,6 +291,7 @@ class Resolver:
 
     def forget(self, tracklet: str) -> None:
         """Drops a tracklet; unknown ids are fine."""
+        self.quality.forget(tracklet)
         slot = self.gallery.slot(tracklet)
         if slot is not None:
             self._grouping.forget(slot)

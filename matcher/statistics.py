@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+from matcher.quality.report import QualityReport
 from throughline.times import Instant
 
 __all__ = ["Statistics"]
@@ -24,6 +25,7 @@ class Statistics:
         vehicles: Vehicles with a tracklet in memory.
         watermark: The site is complete to here.
         foremost: The furthest capture time that a camera has reported.
+        quality: How good decisions are, as far as that is known.
     """
 
     rejected: Counter[str] = field(default_factory=Counter)
@@ -34,3 +36,4 @@ class Statistics:
     vehicles: int = 0
     watermark: Instant | None = None
     foremost: Instant | None = None
+    quality: QualityReport = field(default_factory=QualityReport)

@@ -19,10 +19,15 @@ _VALUES = {
     "kind": ("provisional", "confirmed", "revised", "retracted", "new"),
     "model": ("detector", "embedder"),
     "topic": ("throughline.tracklets", "throughline.matches"),
-    "outcome": ("failed", "dropped"),
+    "outcome": ("failed", "dropped", "stood", "withdrawn", "new", "joined", "kept", "changed"),
     "gate": ("travel_window", "link"),
     "part": ("streams", "matcher"),
     "how": ("begun", "resumed", "rebuilt"),
+    "choice": ("first", "given_way"),
+    "agreement": ("agree", "contradict", "weak"),
+    "link": ("c01->c02", "unlisted"),
+    "stage": ("provisional", "confirmed"),
+    "bin": ("0-0.5", "0.995-1"),
     "event": ("started", "confirmed", "lost", "found", "ended"),
 }
 

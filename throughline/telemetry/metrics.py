@@ -195,6 +195,63 @@ class Metrics:
             (0, 1, 2, 4, 6, 8, 12, 16, 24),
             "site",
         )
+        self.match_choices = self._counter(
+            "match_choices",
+            "First final decisions, by choice: 'first' (the best alternative was taken) or 'given_way' (one-to-one assignment "
+            "gave it to another).",
+            "site",
+            "choice",
+        )
+        self.match_cycles = self._counter(
+            "match_cycles",
+            "Triples of tracklets of one vehicle by three cameras, by what the evidence of each pair alone says: 'agree' (all "
+            "three that they are one), 'contradict' (two, but not the third) or 'weak' (fewer). One join in four is looked at.",
+            "site",
+            "agreement",
+        )
+        self.provisional_outcomes = self._counter(
+            "provisional_outcomes",
+            "First final decisions, by what they made of the latest provisional one: 'kept' or 'changed'.",
+            "site",
+            "outcome",
+        )
+        self.first_decisions = self._counter(
+            "first_decisions",
+            "First final decisions, by outcome: 'new' (a vehicle not seen before) or 'joined'.",
+            "site",
+            "camera",
+            "outcome",
+        )
+        self.link_arrivals = self._counter(
+            "link_arrivals",
+            "First final joins, by the link that the vehicle came by; 'unlisted': any that the site file does not list.",
+            "site",
+            "link",
+        )
+        self.judged_joins = self._counter(
+            "judged_joins",
+            "Joins judged by what was decided later, by stage, bin of probability and outcome ('stood' or 'withdrawn'): those of "
+            "stage 'provisional' at the first final decision, those of stage 'confirmed' when their tracklet is forgotten.",
+            "site",
+            "stage",
+            "bin",
+            "outcome",
+        )
+        self.judged_probability = self._counter(
+            "judged_probability",
+            "Sum of the probabilities of judged joins: so many of them should have stood.",
+            "site",
+            "stage",
+            "bin",
+        )
+        self.embedding_drift = self._gauge(
+            "embedding_drift_ratio",
+            "How far the embeddings of a camera's latest 200 vehicles are from its usual ones, in units of the usual spread; 0: "
+            "as ever.",
+            "site",
+            "camera",
+            "model",
+        )
         self.candidates_rejected = self._counter("candidates_rejected", "Pairs rejected before scoring, by gate.", "site", "gate")
         self.records_skipped = self._counter(
             "matcher_records_skipped",
