@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from matcher.events import EventWriter, configuration_hash
 from matcher.provisional import Provisional
+from matcher.readings import Readings
 from matcher.resolver import Resolver
 from matcher.scoring import Scorer
 from matcher.sightings import Looks, Sighting, look, unpack
@@ -50,7 +51,7 @@ class Matcher:
         self._watermark = Watermark(matching.lateness)
         self._timeline = Timeline(matching.decision_window)
         self._writer = EventWriter(site)
-        self._table = SightingTable(self._topology)
+        self._table = SightingTable(self._topology, Readings.of(site))
         self.scorer = Scorer(site, self._topology, self._table)
         self._resolver = Resolver(site, self.scorer, self._timeline, self._writer, self.statistics)
         self._provisional = Provisional(self.scorer, self._resolver, self._writer, matching.decision_window)

@@ -57,7 +57,6 @@ class Lessons:
         if looks:
             self._scorer.camera_bias.learn(sighting.camera, looks)
             self._scorer.appearance.one_track(self._table, slot)
-        self._scorer.vehicle_type.observe(sighting)
         for learner in self._scorer.learners:
             learner.closed(self._table, slot)
 

@@ -10,13 +10,17 @@ import numpy as np
 
 from matcher.evidence.appearance import AppearanceTerm
 from matcher.evidence.camera_bias import CameraBias
+from matcher.evidence.colour import ColourTerm
 from matcher.evidence.ground_position import GroundPositionTerm
+from matcher.evidence.orientation import OrientationTerm
 from matcher.evidence.prior import PriorTerm
+from matcher.evidence.same_camera import SameCameraTerm
 from matcher.evidence.term import Learner, PairBatch, Ratios, Term
 from matcher.evidence.travel_time import TravelTimeTerm
 from matcher.evidence.vehicle_size import VehicleSizeTerm
 from matcher.evidence.vehicle_type import VehicleTypeTerm
 from matcher.gates import relate
+from matcher.readings import Readings
 from matcher.sightings import Sighting
 from matcher.table import SightingTable
 from matcher.topology import Link, Topology
@@ -111,15 +115,18 @@ class Scorer:
         self.camera_bias = CameraBias()
         self.prior = PriorTerm(matching.new_vehicle_prior, topology)
         weights = {embedder.model: embedder.weight for embedder in site.models.embedders}
-        self.appearance = AppearanceTerm(weights, len(topology.links))
+        self.appearance = AppearanceTerm(weights, len(topology.links), matching.exemplar_weight)
         self.travel_time = TravelTimeTerm(topology)
-        self.vehicle_type = VehicleTypeTerm()
+        readings = Readings.of(site)
         calibrated = table.paths is not None
         switched: tuple[tuple[Term, bool], ...] = (
             (self.prior, True),
             (self.appearance, matching.appearance),
             (self.travel_time, matching.travel_time),
-            (self.vehicle_type, matching.vehicle_type),
+            (VehicleTypeTerm(readings, matching.type_doubt), matching.vehicle_type),
+            (ColourTerm(readings, matching.colour_doubt, matching.colour_weight), matching.colour),
+            (OrientationTerm(topology, matching.orientation_doubt, matching.orientation_confidence), matching.orientation),
+            (SameCameraTerm(site, self.appearance if matching.appearance else None), matching.same_camera.enabled),
             (GroundPositionTerm(topology), matching.ground_position and calibrated),
             (VehicleSizeTerm(topology), matching.vehicle_size and calibrated),
         )

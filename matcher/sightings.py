@@ -11,7 +11,7 @@ import numpy as np
 from matcher.paths import GroundPath, continued, ground_path
 from throughline.messages import BestShot, Clock, Embedding, Tracklet, TrackletRef, UnreadableMessageError
 from throughline.times import Instant
-from throughline.types import FloatArray
+from throughline.types import ORIENTATIONS, VEHICLE_COLOURS, FloatArray
 
 __all__ = ["Looks", "ModelKey", "Sighting", "look", "unpack"]
 
@@ -20,6 +20,9 @@ ModelKey: TypeAlias = tuple[str, str]
 
 Looks: TypeAlias = Mapping[ModelKey, FloatArray]
 """Appearance by network: (1 + K, D) float32 with unit rows, the mean first, then K single views."""
+
+_SURELY = 1.001
+"""The largest probability that there is, with some room for rounding."""
 
 
 class Sighting(msgspec.Struct, frozen=True, eq=False, gc=False):
@@ -37,6 +40,8 @@ class Sighting(msgspec.Struct, frozen=True, eq=False, gc=False):
         models: Networks that have seen it.
         best_shot: Reference of the best picture.
         path: Where it went on the ground, if that is known.
+        colour: Probability by colour (`throughline.types.VEHICLE_COLOURS`); empty: not known.
+        orientation: Probability by side that is seen (`throughline.types.ORIENTATIONS`); empty: not known.
     """
 
     id: str
@@ -50,6 +55,8 @@ class Sighting(msgspec.Struct, frozen=True, eq=False, gc=False):
     models: tuple[ModelKey, ...] = ()
     best_shot: BestShot | None = None
     path: GroundPath | None = None
+    colour: tuple[float, ...] = ()
+    orientation: tuple[float, ...] = ()
 
     @property
     def order(self) -> tuple[Instant, str]:
@@ -58,7 +65,10 @@ class Sighting(msgspec.Struct, frozen=True, eq=False, gc=False):
 
     def after(self, former: Sighting | None) -> Sighting:
         """This revision, with what it leaves out because it has not changed since the ``former`` one."""
-        if former is None or (self.models and self.types and self.best_shot and former.path is None):
+        if former is None:
+            return self
+        left_out = (former.colour and not self.colour) or (former.orientation and not self.orientation)
+        if self.models and self.types and self.best_shot and former.path is None and not left_out:
             return self
         return Sighting(
             self.id,
@@ -72,6 +82,8 @@ class Sighting(msgspec.Struct, frozen=True, eq=False, gc=False):
             self.models or former.models,
             self.best_shot or former.best_shot,
             continued(former.path, self.path),
+            self.colour or former.colour,
+            self.orientation or former.orientation,
         )
 
     def closed(self) -> Sighting:
@@ -85,7 +97,11 @@ class Sighting(msgspec.Struct, frozen=True, eq=False, gc=False):
 
 
 def look(tracklet: Tracklet) -> Sighting:
-    """What a record says, but for how the vehicle looks."""
+    """What a record says, but for how the vehicle looks.
+
+    Raises:
+        UnreadableMessageError: probabilities in it are none, or of other classes.
+    """
     return Sighting(
         tracklet.tracklet,
         tracklet.camera,
@@ -98,7 +114,15 @@ def look(tracklet: Tracklet) -> Sighting:
         tuple(sorted((embedding.model, embedding.hash) for embedding in tracklet.embeddings)),
         tracklet.best_shot,
         ground_path(tracklet.path),
+        _probabilities("colour", tracklet.attributes.get("colour", ()), VEHICLE_COLOURS),
+        _probabilities("orientation", tracklet.orientation, ORIENTATIONS),
     )
+
+
+def _probabilities(what: str, values: tuple[float, ...], classes: tuple[str, ...]) -> tuple[float, ...]:
+    if values and (len(values) != len(classes) or not all(0.0 <= value <= _SURELY for value in values)):
+        raise UnreadableMessageError(f"{what}: {values} are no probabilities of {', '.join(classes)}")
+    return values
 
 
 def unpack(embeddings: Iterable[Embedding]) -> Looks:

@@ -3,8 +3,8 @@
 Every sighting has a *slot*, a row number that holds as long as it is in memory; slots are used again. Vectors are rounded to
 a grid of 2^-11. Products of two such numbers are multiples of 2^-22, and sums of them over unit vectors stay below 4, so
 float32 holds every intermediate result exactly: a cosine is the same to the last bit in whatever order, shape or batch a BLAS
-computes it. The rounding moves a cosine by 2e-4, a thousandth of what noise does. Types stand on a grid of 2^-20, for the same
-reason.
+computes it. The rounding moves a cosine by 2e-4, a thousandth of what noise does. Types, colours and orientations stand on a
+grid of 2^-20, for the same reason.
 """
 
 from __future__ import annotations
@@ -16,15 +16,14 @@ import numpy as np
 import numpy.typing as npt
 
 from matcher.paths import Paths
+from matcher.readings import TYPES, LikelihoodColumn, Readings
 from matcher.sightings import Looks, ModelKey, Sighting
 from matcher.topology import Topology
-from throughline.types import VEHICLE_TYPES, FloatArray
+from throughline.types import FloatArray
 
 __all__ = ["LookColumn", "SightingTable", "on_grid"]
 
 _GRID = np.float32(2048.0)
-_TYPES = tuple(name for name in VEHICLE_TYPES if name != "vehicle")
-_TYPE_GRID = 2.0**20
 _FIRST_CAPACITY = 256
 
 
@@ -78,6 +77,10 @@ class _Numbers:
 class SightingTable:
     """Columns by slot.
 
+    Args:
+        topology: Cameras.
+        readings: How far cameras are trusted; default: altogether.
+
     Attributes:
         sightings: The sighting in each slot.
         number: (capacity,) of the tracklet, whatever the revision.
@@ -86,14 +89,16 @@ class SightingTable:
         end: (capacity,) microseconds.
         open: (capacity,) still in view.
         variance: (capacity,) of its times: site file and record together, seconds squared.
-        types: (capacity, 4) likelihood of each type, for `typed` ones.
-        typed: (capacity,) its type is known.
+        types: Likelihoods of its types, by `matcher.readings.TYPES`.
+        colours: Likelihoods of its colours.
+        orientations: Likelihoods of the sides of it that were seen.
         seen_by: (capacity,) bits of the networks that saw it.
         columns: Looks by network and dimension.
         paths: Where they went on the ground; None: no camera is calibrated.
     """
 
-    def __init__(self, topology: Topology) -> None:
+    def __init__(self, topology: Topology, readings: Readings | None = None) -> None:
+        readings = readings or Readings()
         self._topology = topology
         self.sightings: list[Sighting | None] = [None] * _FIRST_CAPACITY
         self.number = np.zeros(_FIRST_CAPACITY, np.int64)
@@ -102,8 +107,9 @@ class SightingTable:
         self.end = np.zeros(_FIRST_CAPACITY, np.int64)
         self.open = np.zeros(_FIRST_CAPACITY, np.bool_)
         self.variance = np.zeros(_FIRST_CAPACITY, np.float64)
-        self.types = np.zeros((_FIRST_CAPACITY, len(_TYPES)), np.float64)
-        self.typed = np.zeros(_FIRST_CAPACITY, np.bool_)
+        self.types = LikelihoodColumn(readings.types, _FIRST_CAPACITY)
+        self.colours = LikelihoodColumn(readings.colours, _FIRST_CAPACITY)
+        self.orientations = LikelihoodColumn(readings.orientations, _FIRST_CAPACITY)
         self.seen_by = np.zeros(_FIRST_CAPACITY, np.int64)
         self.columns: dict[tuple[ModelKey, int], LookColumn] = {}
         calibrated = any(calibration is not None for calibration in topology.calibrations)
@@ -128,7 +134,6 @@ class SightingTable:
         slot = self._free.pop()
         self.number[slot] = self._tracklets.number(sighting.id)
         self.camera[slot] = self._topology.number(sighting.camera)
-        self.typed[slot] = False
         self.seen_by[slot] = 0
         self._set(slot, sighting)
         return slot
@@ -136,7 +141,13 @@ class SightingTable:
     def change(self, slot: int, sighting: Sighting) -> None:
         """Puts a later revision in a sighting's place; its looks stay until others are set."""
         former = self.at(slot)
-        if not sighting.open and former.open is False and sighting.end == former.end and sighting.types is former.types:
+        said = sighting.types is former.types and sighting.colour is former.colour
+        if (
+            said
+            and sighting.orientation is former.orientation
+            and not (sighting.open or former.open)
+            and sighting.end == former.end
+        ):
             self.sightings[slot] = sighting
         else:
             self._set(slot, sighting, former)
@@ -149,10 +160,11 @@ class SightingTable:
         if former is None or former.clock != sighting.clock:
             self.variance[slot] = self._topology.variance(sighting.camera) + sighting.clock.uncertainty**2
         if sighting.types and (former is None or former.types != sighting.types):
-            known = [sighting.types.get(name, 0.0) for name in _TYPES]
-            missing = max(0.0, 1.0 - sum(known)) / len(_TYPES)  # what is not known of a type speaks for each alike
-            self.types[slot] = [round((value + missing) * _TYPE_GRID) / _TYPE_GRID for value in known]
-            self.typed[slot] = True
+            self.types.put(slot, int(self.camera[slot]), [sighting.types.get(name, 0.0) for name in TYPES])
+        if sighting.colour and (former is None or former.colour != sighting.colour):
+            self.colours.put(slot, int(self.camera[slot]), sighting.colour)
+        if sighting.orientation and (former is None or former.orientation != sighting.orientation):
+            self.orientations.put(slot, int(self.camera[slot]), sighting.orientation)
         if self.paths is not None and (former is None or former.path is not sighting.path):
             self.paths.put(slot, int(self.camera[slot]), sighting.path)
 
@@ -187,6 +199,8 @@ class SightingTable:
     def free(self, slot: int) -> None:
         """Gives a slot up."""
         self._clear_looks(slot)
+        for likelihoods in (self.types, self.colours, self.orientations):
+            likelihoods.clear(slot)
         self._tracklets.release(self.at(slot).id)
         self.sightings[slot] = None
         self._free.append(slot)
@@ -221,11 +235,13 @@ class SightingTable:
         old = len(self.sightings)
         more = old // 2
         self.sightings += [None] * more
-        for name in ("number", "camera", "start", "end", "open", "variance", "types", "typed", "seen_by"):
+        for name in ("number", "camera", "start", "end", "open", "variance", "seen_by"):
             setattr(self, name, _longer(getattr(self, name), more))
         for column in self.columns.values():
             column.views = _longer(column.views, more)
             column.singles = _longer(column.singles, more)
+        for likelihoods in (self.types, self.colours, self.orientations):
+            likelihoods.grow(old + more)
         if self.paths is not None:
             self.paths.grow(old + more)
         self._free = list(range(old + more - 1, old - 1, -1))

@@ -13,6 +13,8 @@ import numpy.typing as npt
 from throughline.times import Instant
 
 __all__ = [
+    "ORIENTATIONS",
+    "VEHICLE_COLOURS",
     "VEHICLE_TYPES",
     "ClockSource",
     "Detections",
@@ -32,6 +34,12 @@ Image: TypeAlias = npt.NDArray[np.uint8]
 
 VEHICLE_TYPES = ("car", "motorcycle", "bus", "truck", "vehicle")
 """Index = the class number of detections; ``vehicle`` is a vehicle whose type the detector does not know."""
+
+VEHICLE_COLOURS = ("black", "white", "grey", "silver", "red", "blue", "green", "yellow", "orange", "brown", "beige")
+"""Order of the probabilities of colours."""
+
+ORIENTATIONS = ("front", "rear", "left", "left-front", "left-rear", "right", "right-front", "right-rear")
+"""Which side of a vehicle a camera sees; order of the probabilities of orientations."""
 
 
 class ClockSource(StrEnum):

@@ -19,8 +19,6 @@ from throughline.types import IntArray
 __all__ = ["AppearanceTerm", "Similarities"]
 
 _Basis: TypeAlias = tuple[tuple[ModelKey, ...], bool]
-_EXEMPLAR_SHARE = 0.5
-"""Weight of the best pair of single views beside that of the means."""
 _LEAST_SINGLES = 2
 """Single views of a track that two can be compared of."""
 _PRODUCTS_AT_ONCE = 2**18
@@ -49,16 +47,20 @@ class AppearanceTerm:
     two mean vectors and, where both sides have single views, of the two single views that are most alike. That of two
     vehicles is the mean over all pairs of their sightings, judged with the number of views on either side.
 
+    With n networks of equal weight, the squared Euclidean distance d of the unit vectors put behind each other is 2 n (1 - c),
+    where c is the similarity of the means.
+
     Args:
         weights: Weight by network's name; 1 for others.
         links: How many links there are.
+        exemplars: Weight of the best pair of single views beside that of the means, 0..1; 0: they are not looked at.
     """
 
     name = "appearance"
     unit = "cosine"
 
-    def __init__(self, weights: Mapping[str, float], links: int) -> None:
-        self._weights, self._links = weights, links
+    def __init__(self, weights: Mapping[str, float], links: int, exemplars: float = 0.5) -> None:
+        self._weights, self._links, self._exemplars = weights, links, exemplars
         self._calibrations: dict[_Basis, Calibration] = {}
 
     def similarities(self, table: SightingTable, left: IntArray, right: IntArray) -> Similarities:
@@ -86,14 +88,15 @@ class AppearanceTerm:
         if not columns:
             return Similarities(np.full(len(left), np.nan), np.full(len(left), -1, np.int64), ())
         keys = tuple(column.key for column in columns)
-        exemplars = np.ones(len(left), np.bool_)
+        share = self._exemplars
+        exemplars = np.full(len(left), share > 0.0)
         for column in columns:
             exemplars &= (column.singles[left] > 0) & (column.singles[right] > 0)
         total, weights = np.zeros(len(left)), 0.0
         for column in columns:
-            mean, best = _cosines(column, left, right)
+            mean, best = _cosines(column, left, right, single=share > 0.0)
             weight = self._weights.get(column.key[0], 1.0)
-            total += weight * np.where(exemplars, (1.0 - _EXEMPLAR_SHARE) * mean + _EXEMPLAR_SHARE * best, mean)
+            total += weight * np.where(exemplars, (1.0 - share) * mean + share * best, mean)
             weights += weight
         return Similarities(total / weights, exemplars.astype(np.int64), ((keys, False), (keys, True)))
 
@@ -117,6 +120,25 @@ class AppearanceTerm:
             sum(weight * prior.same for weight, prior in zip(weights, priors, strict=True)) / total,
             sum(weight * prior.deviation for weight, prior in zip(weights, priors, strict=True)) / total,
         )
+
+    def judged(self, table: SightingTable, left: IntArray, right: IntArray, links: IntArray) -> tuple[Ratios, Ratios]:
+        """(P,) similarities of pairs of sightings, and (P,) the log-likelihood ratio of each by itself; NaN: not known.
+
+        Args:
+            table: The sightings.
+            left: (P,) slots, P > 0.
+            right: (P,) slots.
+            links: (P,) by which link each is judged; -1: by none.
+        """
+        found = self.similarities(table, left, right)
+        ratios = np.full(len(left), np.nan)
+        for place, basis in enumerate(found.bases):
+            which = found.basis == place
+            if which.any():
+                calibration = self.calibration(basis)
+                one = np.ones(int(which.sum()))
+                ratios[which] = calibration.ratios(found.values[which], *calibration.means(links[which]), one, one)
+        return found.values, ratios
 
     def weigh(self, batch: PairBatch) -> Ratios:
         """NaN where no network saw both sides."""
@@ -170,9 +192,9 @@ class AppearanceTerm:
         self.calibration((tuple(column.key for column in columns), True)).one_track(mean)
 
 
-def _cosines(column: LookColumn, left: IntArray, right: IntArray) -> tuple[Ratios, Ratios]:
-    """Cosine of the two means, and the largest of all pairs of single views; exact (see `matcher.table`)."""
-    views = column.views
+def _cosines(column: LookColumn, left: IntArray, right: IntArray, *, single: bool) -> tuple[Ratios, Ratios]:
+    """Cosine of the two means and, if asked for, the largest of all pairs of single views; exact (see `matcher.table`)."""
+    views = column.views if single else column.views[:, :1]
     rows, dimension = views.shape[1:]
     mean, best = np.zeros(len(left)), np.zeros(len(left))
     borders = [0, *(np.flatnonzero(right[1:] != right[:-1]) + 1).tolist(), len(right)]

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import math
 
-import msgspec
 import numpy as np
 import pytest
 
@@ -12,8 +11,6 @@ from matcher.evidence.calibration import Calibration, CalibrationPrior
 from matcher.evidence.prior import PriorTerm
 from matcher.evidence.term import PairBatch
 from matcher.evidence.travel_time import TravelTimeDensity, TravelTimeTerm
-from matcher.evidence.vehicle_type import VehicleTypeTerm
-from matcher.sightings import look
 from matcher.topology import Link
 from tests.support.sightings import Scene
 from tests.support.traffic import START, chain_site, complete_at_end, drive, tracklet
@@ -220,7 +217,7 @@ def test_each_term_weighs_a_comparison_alone_as_among_others() -> None:
         for _ in range(50)
     ]
     whole = scene.compare(*asked)
-    terms = (PriorTerm(0.3, scene.topology), AppearanceTerm({}, 4), TravelTimeTerm(scene.topology), VehicleTypeTerm())
+    terms = (PriorTerm(0.3, scene.topology), AppearanceTerm({}, 4), TravelTimeTerm(scene.topology))
     for term in terms:
         alone = []
         for one in asked:
@@ -229,24 +226,6 @@ def test_each_term_weighs_a_comparison_alone_as_among_others() -> None:
         ratios = term.weigh(whole)
         assert np.isfinite(ratios).all()
         assert [(float(ratio), term.measured(whole, k)) for k, ratio in enumerate(ratios)] == alone
-
-
-def test_rare_types_say_more_and_contradictions_speak_against() -> None:
-    term = VehicleTypeTerm()
-    for _ in range(95):
-        term.observe(look(tracklet("c1", 0, 1, types={"car": 1.0})))
-    for _ in range(5):
-        term.observe(look(tracklet("c1", 0, 1, types={"truck": 1.0})))
-
-    def ratio(first: dict[str, float], second: dict[str, float]) -> float:
-        return float(term.weigh(compared(tracklet("c1", 0, 3, types=first), tracklet("c2", 23, 25, types=second)))[0])
-
-    assert ratio({"truck": 1.0}, {"truck": 1.0}) > 1.5 > 0.5 > ratio({"car": 1.0}, {"car": 1.0}) > 0.0
-    assert ratio({"car": 1.0}, {"truck": 1.0}) == pytest.approx(math.log(0.05), abs=1e-4)
-    assert ratio({"car": 0.5, "truck": 0.5}, {"truck": 1.0}) == pytest.approx(0.0, abs=0.8)
-    assert ratio({"vehicle": 1.0}, {"truck": 1.0}) == pytest.approx(0.0, abs=1e-5), "not known is no evidence"
-    untyped = msgspec.structs.replace(tracklet("c2", 23, 25), types={})
-    assert np.isnan(term.weigh(compared(tracklet("c1", 0, 3, types={"car": 1.0}), untyped))).all()
 
 
 def test_a_busy_road_needs_more_evidence() -> None:

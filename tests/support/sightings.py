@@ -9,6 +9,7 @@ import numpy as np
 from matcher.evidence.term import PairBatch
 from matcher.gates import Relations, relate
 from matcher.options import sets
+from matcher.readings import Readings
 from matcher.sightings import Looks, look, unpack
 from matcher.table import SightingTable
 from matcher.topology import Topology
@@ -19,11 +20,12 @@ __all__ = ["Scene"]
 
 
 class Scene:
-    """A site's topology, and a table that tracklets are put into."""
+    """A site's topology and how its cameras are read, and a table that tracklets are put into."""
 
     def __init__(self, site: Site) -> None:
         self.topology = Topology(site)
-        self.table = SightingTable(self.topology)
+        self.readings = Readings.of(site)
+        self.table = SightingTable(self.topology, self.readings)
 
     def add(self, tracklet: Tracklet, looks: Looks | None = None) -> int:
         """Puts a tracklet in and returns its slot."""

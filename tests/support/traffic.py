@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -11,9 +11,9 @@ import numpy as np
 from throughline.messages import Clock, Embedding, MatcherRecord, Progress, Tracklet
 from throughline.settings import Site, parse_site
 from throughline.times import Instant, after
-from throughline.types import ClockSource
+from throughline.types import ORIENTATIONS, VEHICLE_COLOURS, ClockSource
 
-__all__ = ["START", "Seen", "chain_site", "complete_at_end", "drive", "streamed", "tracklet"]
+__all__ = ["START", "Seen", "chain_site", "complete_at_end", "drive", "streamed", "tracklet", "vector"]
 
 START: Instant = 1_700_000_000_000_000
 DIMENSION = 64
@@ -27,12 +27,21 @@ class Seen:
     vehicle: int
 
 
-def chain_site(cameras: int = 3, matching: str = "", extra: str = "") -> Site:
-    """Cameras c1, c2 ... along one road, 20 s apart."""
+def chain_site(
+    cameras: int = 3,
+    matching: str = "",
+    extra: str = "",
+    *,
+    opposite_view: bool = False,
+    by_camera: Mapping[str, str] | None = None,
+) -> Site:
+    """Cameras c1, c2 ... along one road, 20 s apart; ``by_camera`` gives their own `matching`."""
+    own = by_camera or {}
+    link = f"opposite_view: {str(opposite_view).lower()}, travel: {{min: 5, typical: 20, max: 60}}"
     lines = ["site: test", "cameras:"]
-    lines += [f"  - {{id: c{number}}}" for number in range(1, cameras + 1)]
+    lines += [f"  - {{id: c{number}, matching: {{{own.get(f'c{number}', '')}}}}}" for number in range(1, cameras + 1)]
     lines += ["links:"]
-    lines += [f"  - {{from: c{n}, to: c{n + 1}, travel: {{min: 5, typical: 20, max: 60}}}}" for n in range(1, cameras)]
+    lines += [f"  - {{from: c{n}, to: c{n + 1}, {link}}}" for n in range(1, cameras)]
     return parse_site("\n".join(lines) + f"\nmatching: {{{matching}}}\n{extra}\n")
 
 
@@ -44,6 +53,8 @@ def tracklet(
     name: str | None = None,
     look: np.ndarray | None = None,
     types: dict[str, float] | None = None,
+    colour: Mapping[str, float] | None = None,
+    orientation: Mapping[str, float] | None = None,
     revision: int = 0,
     state: str = "closed",
     site: str = "test",
@@ -60,8 +71,15 @@ def tracklet(
         after(START, end),
         Clock(ClockSource.FILE, 0.0),
         types or {},
+        orientation=vector(ORIENTATIONS, orientation),
         embeddings=embeddings,
+        attributes={"colour": vector(VEHICLE_COLOURS, colour)} if colour else {},
     )
+
+
+def vector(names: Sequence[str], shares: Mapping[str, float] | None) -> tuple[float, ...]:
+    """Shares in the order of the names; empty where there are none."""
+    return tuple(shares.get(name, 0.0) for name in names) if shares else ()
 
 
 def drive(

@@ -31,10 +31,11 @@ class Tracklet(msgspec.Struct, frozen=True, tag="tracklet", tag_field="record"):
         entry_zone: Zone of the first sighting.
         exit_zone: Zone of the latest sighting.
         heading: Direction of travel in the picture in degrees, 0 = right, 90 = down; absent for a vehicle that stood still.
-        orientation: Probability of each of eight views of the vehicle (front, rear, left, left-front, left-rear, right,
-            right-front, right-rear); empty when not known.
+        orientation: Probability of each side of the vehicle that can be seen (`throughline.types.ORIENTATIONS`), the mean over
+            the tracklet; empty when not known, or not changed since the last revision.
         embeddings: One for each model; empty when nothing changed since the last revision, always there when closed.
-        attributes: Probability vectors by attribute (``colour`` ...).
+        attributes: Probability vectors by attribute, means over the tracklet; ``colour`` in the order of
+            `throughline.types.VEHICLE_COLOURS`. What is missing to 1 is not known; those left out have not changed.
         best_shot: Reference of the best picture so far.
         quality: 0..1: size, sharpness and completeness of the sightings.
         sightings: Frames in which it was detected.

@@ -2,6 +2,7 @@
 
 from throughline.settings._yaml import SiteFileError
 from throughline.settings.cameras import CameraSettings, ClockSettings, GroundSettings
+from throughline.settings.evidence import CameraMatchingSettings, SameCameraOverrides, SameCameraSettings
 from throughline.settings.kafka import EMBEDDED, KafkaSettings
 from throughline.settings.links import GroupSettings, LinkDefaults, LinkSettings, TravelSettings
 from throughline.settings.matching import MatchingSettings
@@ -14,6 +15,7 @@ from throughline.settings.tracking import RejoinSettings, TrackAppearanceSetting
 
 __all__ = [
     "EMBEDDED",
+    "CameraMatchingSettings",
     "CameraSettings",
     "ClockSettings",
     "EmbedderSettings",
@@ -25,6 +27,8 @@ __all__ = [
     "MatchingSettings",
     "ModelsSettings",
     "RejoinSettings",
+    "SameCameraOverrides",
+    "SameCameraSettings",
     "SearchSettings",
     "Site",
     "SiteFileError",

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator, model_validator
 
 from throughline.settings._fields import Identifier, Polygon, Seconds, Section
+from throughline.settings.evidence import CameraMatchingSettings
 
 __all__ = ["CameraSettings", "ClockSettings", "GroundSettings"]
 
@@ -81,6 +82,9 @@ class CameraSettings(Section):
     )
     ground: GroundSettings | None = None
     min_confidence: float | None = Field(None, ge=0, le=1, description="Overrides `tracking.min_confidence` for this camera.")
+    matching: CameraMatchingSettings = Field(
+        default_factory=CameraMatchingSettings, description="How far its evidence is trusted, and what differs from `matching`."
+    )
 
     @field_validator("url")
     @classmethod

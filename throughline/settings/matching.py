@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import Field
 
 from throughline.settings._fields import Seconds, Section
+from throughline.settings.evidence import ColourName, Groups, KnownTypeName, SameCameraSettings
 
 __all__ = ["MatchingSettings"]
 
@@ -33,12 +36,46 @@ class MatchingSettings(Section):
         0.3, gt=0, lt=1, description="Share of tracklets at a camera with incoming links that are new vehicles."
     )
     appearance: bool = Field(True, description="Weigh how alike two tracklets look.")
+    exemplar_weight: float = Field(
+        0.5, ge=0, le=1, description="Weight of the two single views that are most alike, beside that of the means of all views."
+    )
     travel_time: bool = Field(True, description="Weigh how likely the travel time is.")
     vehicle_type: bool = Field(True, description="Weigh whether two tracklets are of one type.")
+    type_doubt: float = Field(
+        0.05,
+        gt=0,
+        lt=1,
+        description="Share of pairs whose types say nothing at all; its logarithm is the most that types can say against a join.",
+    )
+    merged_types: Annotated[tuple[tuple[KnownTypeName, ...], ...], Groups] = Field(
+        (), description="Types that are counted as one, such as `[[bus, truck]]`."
+    )
+    colour: bool = Field(True, description="Weigh whether two tracklets are of one colour, where colours are known.")
+    colour_doubt: float = Field(0.1, gt=0, lt=1, description="Share of pairs whose colours say nothing at all.")
+    colour_weight: float = Field(
+        0.5,
+        gt=0,
+        le=1,
+        description="How much of what colours say counts: embeddings see them too; 1 where there are no embeddings.",
+    )
+    merged_colours: Annotated[tuple[tuple[ColourName, ...], ...], Groups] = Field(
+        (), description="Colours that are counted as one, such as `[[grey, silver]]`."
+    )
+    orientation: bool = Field(
+        True,
+        description="Weigh which sides of a vehicle two cameras see, where these are known: by `opposite_view` and by joins.",
+    )
+    orientation_doubt: float = Field(0.05, gt=0, lt=1, description="Share of pairs whose orientations say nothing at all.")
+    orientation_confidence: float = Field(
+        0.6, ge=0, le=1, description="Orientations are weighed where each of the two is known with this probability at least."
+    )
     ground_position: bool = Field(
         True, description="Weigh how far apart on the ground two vehicles were while both were in view; for calibrated cameras."
     )
     vehicle_size: bool = Field(True, description="Weigh whether two vehicles are equally tall; for calibrated cameras.")
+    same_camera: SameCameraSettings = Field(
+        default_factory=SameCameraSettings, description="A second track of one vehicle in the same camera."
+    )
     max_tracklets: int = Field(
         100_000, ge=100, description="Tracklets kept in memory at most; the oldest go first, and are counted."
     )
