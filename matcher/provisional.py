@@ -218,6 +218,7 @@ class Provisional:
         """What tracklets could be, all weighed at once."""
         options = [self._options(slot, self._block(self._table.at(slot))) for slot in slots]
         counts = [len(groups) for groups, _ in options]
+        self._scorer.among(self.gallery)
         lefts = np.concatenate([lefts for _, lefts in options])
         there = lefts >= 0
         width = int(np.flatnonzero(there.any(axis=0)).max(initial=0)) + 1

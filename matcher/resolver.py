@@ -94,6 +94,7 @@ class Resolver:
         changed = [slot for revision in latest.values() if (slot := self._take(revision)) is not None]
         changed += self._expire(has_gone)
         self._options.refresh()
+        self._scorer.among(self.gallery)
         self._count_rejected([slot for tracklet in new if (slot := self.gallery.slot(tracklet)) is not None])
         reasons = dict.fromkeys(changed, "evidence")
         for correction in epoch.corrections:

@@ -14,11 +14,13 @@ from matcher.evidence.colour import ColourTerm
 from matcher.evidence.ground_position import GroundPositionTerm
 from matcher.evidence.orientation import OrientationTerm
 from matcher.evidence.prior import PriorTerm
+from matcher.evidence.reranking import Reranking
 from matcher.evidence.same_camera import SameCameraTerm
 from matcher.evidence.term import Learner, PairBatch, Ratios, Term
 from matcher.evidence.travel_time import TravelTimeTerm
 from matcher.evidence.vehicle_size import VehicleSizeTerm
 from matcher.evidence.vehicle_type import VehicleTypeTerm
+from matcher.gallery import Gallery
 from matcher.gates import relate
 from matcher.readings import Readings
 from matcher.sightings import Sighting
@@ -115,7 +117,10 @@ class Scorer:
         self.camera_bias = CameraBias()
         self.prior = PriorTerm(matching.new_vehicle_prior, topology)
         weights = {embedder.model: embedder.weight for embedder in site.models.embedders}
-        self.appearance = AppearanceTerm(weights, len(topology.links), matching.exemplar_weight)
+        self.reranking: Reranking | None = None
+        if matching.reranking.enabled:
+            self.reranking = Reranking(matching.reranking, weights, matching.decision_window, topology, table)
+        self.appearance = AppearanceTerm(weights, len(topology.links), matching.exemplar_weight, self.reranking)
         self.travel_time = TravelTimeTerm(topology)
         readings = Readings.of(site)
         calibrated = table.paths is not None
@@ -138,6 +143,11 @@ class Scorer:
     def looks_count(self) -> bool:
         """Whether appearance is weighed."""
         return self.appearance in self._terms
+
+    def among(self, gallery: Gallery) -> None:
+        """Sightings of this gallery, as it stands now, are what is decided among; to be said again when it has changed."""
+        if self.reranking is not None:
+            self.reranking.among(gallery)
 
     def say(self, first: str, second: str, *, same: bool) -> None:
         """An operator's word about two tracklets; the latest counts."""

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from matcher.evidence.calibration import DEFAULTS, UNKNOWN, Calibration, CalibrationPrior
+from matcher.evidence.reranking import Reranking
 from matcher.evidence.term import PairBatch, Ratios
 from matcher.sightings import ModelKey
 from matcher.table import LookColumn, SightingTable
@@ -54,13 +55,17 @@ class AppearanceTerm:
         weights: Weight by network's name; 1 for others.
         links: How many links there are.
         exemplars: Weight of the best pair of single views beside that of the means, 0..1; 0: they are not looked at.
+        reranking: Looks at shared neighbours too; None: it is off.
     """
 
     name = "appearance"
     unit = "cosine"
 
-    def __init__(self, weights: Mapping[str, float], links: int, exemplars: float = 0.5) -> None:
+    def __init__(
+        self, weights: Mapping[str, float], links: int, exemplars: float = 0.5, reranking: Reranking | None = None
+    ) -> None:
         self._weights, self._links, self._exemplars = weights, links, exemplars
+        self._reranking = reranking
         self._calibrations: dict[_Basis, Calibration] = {}
 
     def similarities(self, table: SightingTable, left: IntArray, right: IntArray) -> Similarities:
@@ -151,12 +156,15 @@ class AppearanceTerm:
                 calibration = self.calibration(basis)
                 count = batch.sum(which.astype(np.float64))
                 some = np.maximum(count, 1.0)
-                mean = batch.sum(np.where(which, found.values, 0.0)) / some
+                mean = judged = batch.sum(np.where(which, found.values, 0.0)) / some
                 views = np.minimum(left, some)
                 others = np.maximum(1.0, np.minimum(right, count // views))
                 means = calibration.means(batch.relations.link)
+                if self._reranking is not None:
+                    values = self._reranking.judged(found.values, *means, batch.relations.earlier, batch.relations.later)
+                    judged = batch.sum(np.where(which, values, 0.0)) / some
                 different, same = (batch.sum(np.where(which, part, 0.0)) / some for part in means)
-                ratios = calibration.ratios(mean, different, same, views, others)
+                ratios = calibration.ratios(judged, different, same, views, others)
                 total, raw, known = total + count * ratios, raw + count * mean, known + count
         known = np.where(known > 0.0, known, np.nan)
         batch.memo[self.name] = raw / known

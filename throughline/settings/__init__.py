@@ -7,6 +7,7 @@ from throughline.settings.kafka import EMBEDDED, KafkaSettings
 from throughline.settings.links import GroupSettings, LinkDefaults, LinkSettings, TravelSettings
 from throughline.settings.matching import MatchingSettings
 from throughline.settings.models import EmbedderSettings, ModelsSettings
+from throughline.settings.reranking import RerankingSettings
 from throughline.settings.search import SearchSettings
 from throughline.settings.site import Site, dump_site, load_site, parse_site, site_json_schema
 from throughline.settings.streams import StreamSettings
@@ -27,6 +28,7 @@ __all__ = [
     "MatchingSettings",
     "ModelsSettings",
     "RejoinSettings",
+    "RerankingSettings",
     "SameCameraOverrides",
     "SameCameraSettings",
     "SearchSettings",

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from throughline.settings._fields import Seconds, Section
 from throughline.settings.evidence import ColourName, Groups, KnownTypeName, SameCameraSettings
+from throughline.settings.reranking import RerankingSettings
 
 __all__ = ["MatchingSettings"]
 
@@ -75,6 +76,9 @@ class MatchingSettings(Section):
     vehicle_size: bool = Field(True, description="Weigh whether two vehicles are equally tall; for calibrated cameras.")
     same_camera: SameCameraSettings = Field(
         default_factory=SameCameraSettings, description="A second track of one vehicle in the same camera."
+    )
+    reranking: RerankingSettings = Field(
+        default_factory=RerankingSettings, description="A second look at looks: what two tracklets have in common with others."
     )
     max_tracklets: int = Field(
         100_000, ge=100, description="Tracklets kept in memory at most; the oldest go first, and are counted."
