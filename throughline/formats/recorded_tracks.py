@@ -20,11 +20,13 @@ from throughline.ground import GroundPlane
 from throughline.messages import Clock, Embedding, PathPoint, Tracklet
 from throughline.settings import CameraSettings, Site
 from throughline.times import Instant, after, to_instant
-from throughline.types import VEHICLE_TYPES, ClockSource, FloatArray
+from throughline.types import ORIENTATIONS, VEHICLE_COLOURS, VEHICLE_TYPES, ClockSource, FloatArray
 
 __all__ = ["RecordedTrack", "frame_time", "read_recorded_tracks"]
 
 _MODEL = "recorded"
+_ROWS = ("embeddings", "type", "colour", "orientation")
+"""Arrays with a row for each track."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,8 @@ def read_recorded_tracks(folder: Path, site: Site) -> list[RecordedTrack]:
     """The tracks of all cameras of a site, in the order of their end times.
 
     The folder holds ``<camera>.txt`` (MOT rows) for cameras of the site, and optionally ``<camera>.npz`` with ``ids``
-    (N,), ``embeddings`` (N, D) and ``type`` (N, T), probabilities of the first T of `throughline.types.VEHICLE_TYPES`, and
+    (N,), ``embeddings`` (N, D), ``type`` (N, T), probabilities of the first T of `throughline.types.VEHICLE_TYPES`, ``colour``
+    (N, 11) and ``orientation`` (N, 8), of `VEHICLE_COLOURS` and `ORIENTATIONS` there, with rows of zeros for unknown ones, and
     ``<camera>.frames`` with the times of frames (`throughline.formats.frames`).
 
     Raises:
@@ -95,7 +98,9 @@ def _camera(path: Path, camera: CameraSettings, site: str) -> list[RecordedTrack
             clock=Clock(ClockSource.FILE, 0.0),
             types=looks.types_of(track),
             path=points,
+            orientation=looks.orientation_of(track),
             embeddings=looks.embeddings_of(track),
+            attributes=looks.attributes_of(track),
             quality=1.0,
             sightings=len(boxes),
             close_reason="left",
@@ -143,11 +148,13 @@ class _Looks:
     place: dict[int, int]
     embeddings: FloatArray | None
     types: FloatArray | None
+    colours: FloatArray | None
+    orientations: FloatArray | None
 
     @classmethod
     def read(cls, path: Path) -> _Looks:
         if not path.exists():
-            return cls({}, None, None)
+            return cls({}, None, None, None, None)
         try:
             with np.load(path, allow_pickle=False) as arrays:
                 found: dict[str, npt.NDArray[Any]] = {name: arrays[name] for name in arrays.files}
@@ -156,15 +163,19 @@ class _Looks:
         ids = found.get("ids")
         if ids is None or ids.ndim != 1 or not np.issubdtype(ids.dtype, np.integer):
             raise FormatError(f"{path}: expected whole numbers 'ids' (N,)")
-        for name in ("embeddings", "type"):
+        for name in _ROWS:
             rows = found.get(name)
             if rows is not None and (rows.ndim != 2 or len(rows) != len(ids) or not np.isfinite(rows).all()):
                 raise FormatError(f"{path}: expected finite numbers '{name}' ({len(ids)}, D), found {rows.shape}")
         types = found.get("type")
         if types is not None and types.shape[1] > len(VEHICLE_TYPES):
             raise FormatError(f"{path}: 'type' has {types.shape[1]} columns, but there are {len(VEHICLE_TYPES)} types")
+        for name, classes in (("colour", VEHICLE_COLOURS), ("orientation", ORIENTATIONS)):
+            rows = found.get(name)
+            if rows is not None and rows.shape[1] != len(classes):
+                raise FormatError(f"{path}: '{name}' has {rows.shape[1]} columns, expected {len(classes)}: {', '.join(classes)}")
         place = {int(track): index for index, track in enumerate(ids)}
-        return cls(place, *(None if rows is None else rows.astype(np.float32) for rows in (found.get("embeddings"), types)))
+        return cls(place, *(None if rows is None else rows.astype(np.float32) for rows in map(found.get, _ROWS)))
 
     def embeddings_of(self, track: int) -> tuple[Embedding, ...]:
         if self.embeddings is None or track not in self.place:
@@ -178,8 +189,19 @@ class _Looks:
         return (Embedding.of(_MODEL, definition, vector / np.float32(norm)),)
 
     def types_of(self, track: int) -> dict[str, float]:
-        if self.types is None or track not in self.place:
-            return {}
-        weights = np.maximum(self.types[self.place[track]], 0.0)
+        return dict(zip(VEHICLE_TYPES, self._shares_of(track, self.types), strict=False))
+
+    def attributes_of(self, track: int) -> dict[str, tuple[float, ...]]:
+        colour = self._shares_of(track, self.colours)
+        return {"colour": colour} if colour else {}
+
+    def orientation_of(self, track: int) -> tuple[float, ...]:
+        return self._shares_of(track, self.orientations)
+
+    def _shares_of(self, track: int, rows: FloatArray | None) -> tuple[float, ...]:
+        """A track's row, made to sum to 1; empty where nothing is known."""
+        if rows is None or track not in self.place:
+            return ()
+        weights = np.maximum(rows[self.place[track]], 0.0)
         total = float(weights.sum())
-        return {} if total == 0.0 else {name: float(weight) / total for name, weight in zip(VEHICLE_TYPES, weights, strict=False)}
+        return () if total == 0.0 else tuple(float(weight) / total for weight in weights)

@@ -23,8 +23,14 @@ from tests.support.traffic import chain_site, drive, streamed
 from throughline.messages import Correction, Embedding, MatcherRecord, Tracklet, Watch, encode_json, encode_record
 from throughline.settings import Site
 from throughline.times import after
+from throughline.types import ORIENTATIONS, VEHICLE_COLOURS
 
-MATCHING = ("", "horizon: 30, confirm_after: 8, lateness: 3", "max_tracklets: 100, decision_window: 0", "confirm_margin: 3")
+MATCHING = (
+    "",
+    "horizon: 30, confirm_after: 8, lateness: 3, merged_types: [[bus, truck]]",
+    "max_tracklets: 100, decision_window: 0",
+    "confirm_margin: 3",
+)
 
 
 @cache
@@ -42,6 +48,10 @@ def city(matching: int, seed: int) -> tuple[Site, tuple[MatcherRecord, ...]]:
             record = msgspec.structs.replace(
                 record, embeddings=(Embedding.of("test", "0" * 16, views, exemplars), more), types={"car": 0.7, "truck": 0.3}
             )
+        if isinstance(record, Tracklet) and rng.random() < 0.4:
+            colour = tuple(rng.dirichlet(np.full(len(VEHICLE_COLOURS), 0.2)).tolist())
+            orientation = tuple(rng.dirichlet(np.full(len(ORIENTATIONS), 0.1)).tolist())
+            record = msgspec.structs.replace(record, attributes={"colour": colour}, orientation=orientation)
         place = len(records) - int(rng.integers(0, 4)) if rng.random() < 0.1 else len(records)
         records.insert(max(0, place), record)
         if rng.random() < 0.04:
@@ -89,6 +99,8 @@ def test_there_is_something_to_cut() -> None:
         events, _ = whole(matching, 0)
         kinds = {json.loads(event)["kind"] for event in events}
         assert {"provisional", "confirmed", "new", "watchlist"} <= kinds, matching
+        terms = {part["term"] for event in events for part in json.loads(event)["evidence"]}
+        assert {"appearance", "vehicle_type", "colour", "orientation"} <= terms, matching
 
 
 def test_taking_the_state_changes_nothing() -> None:

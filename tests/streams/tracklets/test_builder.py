@@ -273,6 +273,17 @@ def test_types_add_up_votes_and_an_unknown_type_says_nothing() -> None:
     assert types["car"] == types["truck"] == types["bus"] == types["motorcycle"]
 
 
+def test_types_are_the_mean_of_what_was_seen_over_the_track() -> None:
+    rig = Rig()
+    edge = rig.drive(1, classes=0)
+    rig.drive(3, x=edge, classes=3)
+    closed = rig.builder.close("shutdown")[0]
+    assert closed.types["truck"] == pytest.approx(3 * closed.types["car"], rel=0.05)
+    so_far = [record.types["truck"] for record in rig.records]
+    assert so_far == sorted(so_far), "a mean that each record brings up to date"
+    assert so_far[0] < 0.1 < so_far[-1] < closed.types["truck"]
+
+
 def test_zones_and_heading() -> None:
     rig = Rig(camera=CameraSettings(id="c1", zones={**ZONES, "east": ((400, 0), (640, 0), (640, 479), (400, 479))}))
     rig.drive(4, x=20)

@@ -8,6 +8,7 @@ import pytest
 from throughline.formats import FormatError
 from throughline.formats.recorded_tracks import frame_time, read_recorded_tracks
 from throughline.settings import parse_site
+from throughline.types import ORIENTATIONS, VEHICLE_COLOURS
 
 SITE = parse_site("site: s\ncameras: [{id: c1, fps: 8, recorded_fps: 30, clock: {offset: -1.5}}, {id: c2, fps: 10}]")
 
@@ -43,6 +44,22 @@ def test_tracks_come_in_the_order_of_their_ends(tmp_path: Path) -> None:
     assert len({track.tracklet.tracklet for track in tracks}) == 3
 
 
+def test_colours_and_orientations_are_shares_and_zeros_are_not_known(tmp_path: Path) -> None:
+    write(tmp_path)
+    colour, orientation = np.zeros((2, 11)), np.zeros((2, 8))
+    colour[0, VEHICLE_COLOURS.index("red")] = 3.0
+    colour[0, VEHICLE_COLOURS.index("orange")] = 1.0
+    orientation[1, ORIENTATIONS.index("rear")] = 0.8
+    np.savez(tmp_path / "c1.npz", ids=np.array([2, 5]), colour=colour, orientation=orientation)
+    red, rear, neither = (track.tracklet for track in read_recorded_tracks(tmp_path, SITE))
+    assert dict(zip(VEHICLE_COLOURS, red.attributes["colour"], strict=True))["red"] == 0.75
+    assert sum(red.attributes["colour"]) == 1.0
+    assert red.orientation == ()
+    assert dict(zip(ORIENTATIONS, rear.orientation, strict=True))["rear"] == 1.0
+    assert rear.attributes == neither.attributes == {}
+    assert neither.orientation == ()
+
+
 def test_equal_embeddings_of_all_cameras_are_of_one_model(tmp_path: Path) -> None:
     write(tmp_path)
     np.savez(tmp_path / "c2.npz", ids=np.array([1]), embeddings=np.array([[1.0, 0.0]]))
@@ -58,6 +75,9 @@ def test_equal_embeddings_of_all_cameras_are_of_one_model(tmp_path: Path) -> Non
         ({"ids": np.array([2, 5]), "embeddings": np.ones((3, 4))}, "'embeddings'"),
         ({"ids": np.array([2, 5]), "embeddings": np.full((2, 4), np.nan)}, "finite"),
         ({"ids": np.array([2, 5]), "type": np.ones((2, 9))}, "there are 5 types"),
+        ({"ids": np.array([2, 5]), "colour": np.ones((2, 10))}, "'colour' has 10 columns, expected 11: black, white"),
+        ({"ids": np.array([2, 5]), "orientation": np.ones((2, 4))}, "'orientation' has 4 columns, expected 8: front, rear"),
+        ({"ids": np.array([2, 5]), "colour": np.ones(2)}, "'colour'"),
     ],
 )
 def test_arrays_that_do_not_fit_are_one_clear_error(tmp_path: Path, arrays: dict[str, np.ndarray], problem: str) -> None:
