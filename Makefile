@@ -26,6 +26,7 @@ bench: $(VENV)/.dev ## speed, against peers in the same run
 
 faults: $(VENV)/.dev ## kill, hang and starve the parts of a running product
 	@$(RUN)/python -m benchmarks.faults $(ARGS)
+	@$(RUN)/python -m benchmarks.matcher_faults
 
 install: $(VENV)/.runtime
 

@@ -5,7 +5,17 @@ from __future__ import annotations
 import subprocess
 import sys
 
-_ALL = ("pipeline", "faults", "matcher", "matcher_quality", "matcher_calibration", "search", "tracker_speed", "tracker_quality")
+_ALL = (
+    "pipeline",
+    "faults",
+    "matcher_faults",
+    "matcher",
+    "matcher_quality",
+    "matcher_calibration",
+    "search",
+    "tracker_speed",
+    "tracker_quality",
+)
 
 
 def main() -> int:

@@ -15,12 +15,14 @@ from pathlib import Path
 from matcher.service import MatcherService
 from throughline.bus import BusError, KafkaBus
 from throughline.settings import load_site
+from throughline.telemetry.logs import configure_logging
 from throughline.telemetry.metrics import Metrics
 
 
 async def main(files: list[str]) -> None:
     """Serves until told to stop; begins again after an error of Kafka, as the product does."""
     sites = [load_site(Path(name)) for name in files]
+    configure_logging(sites[0].telemetry)  # to standard error: nobody reads the output once it is at work
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
 
     def wait_for_the_end() -> None:

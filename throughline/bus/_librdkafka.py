@@ -16,6 +16,7 @@ from throughline.settings.kafka import KafkaSettings
 __all__ = ["client_configuration", "group_metadata"]
 
 _LOGGER: Final = logging.getLogger("librdkafka")
+_LONGEST_BACKOFF_MILLISECONDS: Final = 1000  # by default it may take ten seconds to see that a broker is back
 _MAGIC: Final = b"CGMDv2:"
 _NO_INSTANCE: Final = b"\x01"
 
@@ -26,6 +27,7 @@ def client_configuration(settings: KafkaSettings, servers: str) -> dict[str, Any
         "bootstrap.servers": servers,
         "client.id": "throughline",
         "security.protocol": settings.security_protocol,
+        "reconnect.backoff.max.ms": _LONGEST_BACKOFF_MILLISECONDS,
         "logger": _LOGGER,
     }
     if settings.security_protocol.endswith("SSL"):

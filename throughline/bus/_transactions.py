@@ -22,9 +22,9 @@ from throughline.telemetry.metrics import Metrics
 __all__ = ["KafkaTransactions"]
 
 _ANSWER_SECONDS = 15.0
-_GRACE_SECONDS = 2.0  # beyond the timeout that a call was given
+_GRACE_SECONDS = 1.0  # beyond the timeout that a call was given
 # librdkafka may wait without end for a coordinator that went away (confluentinc/librdkafka 5456, 5511): better begin anew soon.
-_OFFSETS_SECONDS = 5.0
+_OFFSETS_SECONDS = 2.0
 _LINGER_MILLISECONDS = 5  # so that records that follow each other travel together
 _QUEUE_KILOBYTES = 64 * 1024  # records sent and not yet acknowledged; whoever sends more waits
 _ROOM_SECONDS = 0.005

@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import sys
+import signal
 import uuid
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from random import Random
 
 import pytest
 
-from matcher import Matcher
-from tests.conftest import REPOSITORY
 from tests.support.bus import DEADLINE
 from tests.support.kafka import KafkaServer
+from tests.support.matcher_group import Load, bus_of, log, members, publish, until_it_grows, until_logged, whole_log
 from tests.support.traffic import chain_site, drive, streamed
-from throughline.bus import BusError, KafkaBus, Pipeline
-from throughline.messages import MatcherRecord, encode_json
 from throughline.settings import Site
-from throughline.settings.site import dump_site
-from throughline.telemetry.metrics import Metrics
 
 pytestmark = pytest.mark.kafka
 
@@ -40,127 +34,66 @@ def sites_on(server: KafkaServer, names: Sequence[str], partitions: int) -> list
     return [site.model_copy(update={"site": name, "kafka": kafka}) for name in names]
 
 
-def expected(site: Site, records: Sequence[MatcherRecord]) -> list[bytes]:
-    matcher = Matcher(site)
-    return [encode_json(event) for record in records for event in matcher.process(record)]
-
-
-class Members:
-    """Matchers in processes of their own."""
-
-    def __init__(self, files: Sequence[Path]) -> None:
-        self._files = [str(file) for file in files]
-        self.running: list[asyncio.subprocess.Process] = []
-
-    async def start(self) -> asyncio.subprocess.Process:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "tests.support.matcher_member",
-            *self._files,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            cwd=REPOSITORY,
-        )
-        self.running.append(process)
-        assert process.stdout is not None
-        assert await asyncio.wait_for(process.stdout.readline(), DEADLINE) == b"working\n"
-        return process
-
-    async def kill(self, process: asyncio.subprocess.Process) -> None:
-        self.running.remove(process)
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
-
-
-@contextlib.asynccontextmanager
-async def members(sites: Sequence[Site], folder: Path) -> AsyncIterator[Members]:
-    files = [folder / f"{site.site}.yaml" for site in sites]
-    for file, site in zip(files, sites, strict=True):
-        file.write_text(dump_site(site))
-    found = Members(files)
-    try:
-        yield found
-    finally:
-        for process in list(found.running):
-            await found.kill(process)
-
-
-@contextlib.asynccontextmanager
-async def bus_of(site: Site) -> AsyncIterator[KafkaBus]:
-    bus = KafkaBus(site.kafka, Metrics())
-    await bus.start()
-    try:
-        yield bus
-    finally:
-        await bus.stop()
-
-
-async def log(bus: KafkaBus, site: Site) -> list[bytes]:
-    topic = site.kafka.topic("matches")
-    place = topic, await bus.partition_of(topic, site.site)
-    return [r.value or b"" async for batch in bus.read(place, 0) for r in batch if r.key == site.site.encode()]
-
-
-async def publish(bus: KafkaBus, site: Site, records: Sequence[MatcherRecord]) -> None:
-    """Under load, but not all at once: kills meet it in all states."""
-    async with Pipeline(bus, site.kafka, Metrics()) as pipeline:
-        for start in range(0, len(records), 25):
-            for record in records[start : start + 25]:
-                await pipeline.room()
-                pipeline.send(record)
-            await asyncio.sleep(0.05)
-
-
-async def until_logged(bus: KafkaBus, site: Site, count: int, seconds: float = DEADLINE) -> list[bytes]:
-    """The whole log, once there is as much; never waits for what must not come."""
-    async with asyncio.timeout(seconds):
-        while True:
-            with contextlib.suppress(BusError):
-                if len(found := await log(bus, site)) >= count:
-                    return found
-            await asyncio.sleep(0.1)
-
-
 @pytest.mark.slow
 async def test_a_matcher_killed_at_random_leaves_the_log_of_one_that_was_not(kafka_server: KafkaServer, tmp_path: Path) -> None:
     random, (site,) = Random(7), sites_on(kafka_server, ["killed"], 1)
-    records = streamed(site, drive(site, 40, seed=11), step=1.0)
-    whole = expected(site, records)
     async with bus_of(site) as bus, members([site], tmp_path) as running:
-        publishing = asyncio.create_task(publish(bus, site, records))
-        kills = 0
-        while kills < 6:
+        load = Load(bus, site, seed=11)
+        for number in range(7):
             member = await running.start()
-            await asyncio.sleep(random.uniform(0.1, 4.0))
+            if number % 3 == 1:  # in the midst of starting, joining or reading its snapshot
+                await asyncio.sleep(random.uniform(0.0, 2.5))
+            else:  # in the midst of deciding and committing
+                await until_it_grows(bus, site)
+                await asyncio.sleep(random.uniform(0.0, 1.0))
             await running.kill(member)
-            kills += 1
         last = await running.start()
-        await publishing
+        await until_it_grows(bus, site)
+        await load.end()
+        whole = await whole_log(bus, site)
         await until_logged(bus, site, len(whole))
-        assert last.stdin is not None
-        last.stdin.close()
-        assert await asyncio.wait_for(last.wait(), DEADLINE) == 0
+        await running.finish(last)
         assert await log(bus, site) == whole
+        assert len(whole) > 300
 
 
 @pytest.mark.slow
-async def test_a_member_takes_over_the_sites_of_one_that_was_killed(kafka_server: KafkaServer, tmp_path: Path) -> None:
+async def test_members_share_the_sites_and_take_over_from_one_killed_and_one_that_hung(
+    kafka_server: KafkaServer, tmp_path: Path
+) -> None:
     sites = sites_on(kafka_server, [f"site{number}" for number in range(4)], 4)
-    records = {site.site: streamed(site, drive(site, 12, seed=place), step=1.0) for place, site in enumerate(sites)}
-    whole = {site.site: expected(site, records[site.site]) for site in sites}
     async with bus_of(sites[0]) as bus, members(sites, tmp_path) as running:
         homes = {await bus.partition_of(site.kafka.topic("tracklets"), site.site) for site in sites}
         assert len(homes) > 1
-        first, _ = await running.start(), await running.start()
-        publishing = [asyncio.create_task(publish(bus, site, records[site.site])) for site in sites]
+        loads = [Load(bus, site, seed, pace=100.0) for seed, site in enumerate(sites)]
+        first, second = await running.start(), await running.start()
         for site in sites:
-            await until_logged(bus, site, len(whole[site.site]) // 3)
+            await until_it_grows(bus, site)
         await running.kill(first)
-        await asyncio.gather(*publishing)
         for site in sites:
-            assert await until_logged(bus, site, len(whole[site.site])) == whole[site.site]
+            await until_it_grows(bus, site)
+        third = await running.start()
+        for site in sites:
+            await until_it_grows(bus, site)
+        second.send_signal(signal.SIGSTOP)  # the group takes it for dead, and what it had goes to the other
+        try:
+            await asyncio.sleep(2 * sites[0].kafka.session_timeout)
+            for site in sites:
+                await until_it_grows(bus, site)
+        finally:
+            second.send_signal(signal.SIGCONT)  # it wakes up in the midst of what was its own, and may commit none of it
+        for site in sites:
+            await until_it_grows(bus, site)
+        for load in loads:
+            await load.end()
+        wholes = [await whole_log(bus, site) for site in sites]
+        for site, whole in zip(sites, wholes, strict=True):
+            await until_logged(bus, site, len(whole))
+        await running.finish(second)
+        await running.finish(third)
+        for site, whole in zip(sites, wholes, strict=True):
+            assert await log(bus, site) == whole, site.site
+            assert len(whole) > 30
 
 
 @pytest.fixture
@@ -175,10 +108,9 @@ def mortal_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaServ
 @pytest.mark.slow
 async def test_kafka_killed_under_a_matcher_loses_and_doubles_nothing(mortal_kafka: KafkaServer, tmp_path: Path) -> None:
     (site,) = sites_on(mortal_kafka, ["site"], 1)
-    records = streamed(site, drive(site, 25, seed=2), step=1.0)
-    whole = expected(site, records)
     async with bus_of(site) as bus, members([site], tmp_path) as running:
-        await publish(bus, site, records)  # all of it first: a publisher of tracklets may repeat one when its broker dies
+        await publish(bus, site, streamed(site, drive(site, 25, seed=2), step=1.0))
+        whole = await whole_log(bus, site)
         await running.start()
         for part in (4, 2):
             await until_logged(bus, site, len(whole) // part)
