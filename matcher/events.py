@@ -25,7 +25,7 @@ def digest(*parts: str) -> str:
 def configuration_hash(site: Site) -> str:
     """Of the settings that decide: equal hashes mean that the same records give the same decisions."""
     whole = site.model_dump(mode="json", by_alias=True)
-    deciding = {name: whole[name] for name in ("site", "links", "groups", "unlisted_links", "matching")}
+    deciding = {name: whole[name] for name in ("site", "links", "groups", "unlisted_links", "unlisted_travel", "matching")}
     deciding["cameras"] = [{name: camera[name] for name in ("id", "clock", "ground", "matching")} for camera in whole["cameras"]]
     deciding["embedders"] = whole["models"]["embedders"]
     deciding["closed_after"] = site.tracking.closed_after

@@ -78,7 +78,7 @@ def relate(table: SightingTable, topology: Topology, first: IntArray, second: In
     """Tests P pairs of sightings.
 
     A pair of different cameras that no road joins, or that is further apart than the road allows, may still be one
-    vehicle that other cameras saw in between; a pair closer than the road allows may not. While the earlier one is open,
+    vehicle that other cameras saw in between; a pair closer than a listed road allows may not. While the earlier one is open,
     only what no possible end could satisfy is rejected. Clocks that may be wrong widen the window, and where they leave
     open which of two sightings started first, both ways are tried.
 
@@ -124,7 +124,7 @@ def _directed(table: SightingTable, topology: Topology, earlier: IntArray, later
     impossible = too_soon
     none = link < 0
     rejected[none] = NO_LINK
-    impossible &= ~none
+    impossible &= ~none & ~topology.unlisted[link]
     if same.any():
         slack[same] = 0.0  # one clock does not disagree with itself
         at_once = (travel <= 0.0) | still_open

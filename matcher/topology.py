@@ -10,7 +10,7 @@ from itertools import permutations
 import numpy as np
 import numpy.typing as npt
 
-from throughline.settings import LinkDefaults, Site
+from throughline.settings import LinkDefaults, Site, TravelSettings
 from throughline.types import IntArray
 
 __all__ = ["Link", "Topology"]
@@ -21,10 +21,6 @@ _FRAGMENT = (0.0, 0.3, 3.5)
 """Seconds from the end of a broken track to the start of its continuation in the same camera: least, typical, most."""
 _FRAGMENT_LOG_PRIOR = -3.0
 """One vehicle rarely makes two tracks in one camera."""
-_UNLISTED = (-60.0, 5.0, 180.0)
-"""Seconds from view to view that are looked at where no link is listed."""
-_LEARN_LOG_PRIOR = -1.5
-"""What a link that nobody has listed must make up for by evidence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +35,7 @@ class Link:
         maximum: Most seconds.
         opposite_view: The cameras see opposite sides of a vehicle.
         log_prior: Added to the log-odds of each join by this link.
+        listed: The site file names it; what nobody has listed excludes nothing.
     """
 
     from_: str
@@ -48,6 +45,7 @@ class Link:
     maximum: float
     opposite_view: bool = False
     log_prior: float = 0.0
+    listed: bool = True
 
     @property
     def name(self) -> str:
@@ -64,15 +62,19 @@ class Topology:
     """The links of a site, with what holds for pairs of cameras that no link joins.
 
     A listed link overrides that of a group; ``both_ways`` makes two. Where ``unlisted_links`` is ``deny`` there is no
-    road between other cameras; with ``allow`` a vehicle may turn up within a broad window, with ``learn`` too, but the
-    evidence must be stronger.
+    road between other cameras; with ``allow`` a vehicle may turn up within a broad window, as by any link; with ``learn``
+    too, and how many do is learned (see `matcher.evidence.prior` and `matcher.evidence.travel_time`).
 
     Attributes:
         cameras: Camera ids, in the order of the site file.
         links: All links, by their numbers; those from a camera to itself come last, in the order of `cameras`.
+        between: How many links lead from one camera to another; the others are from a camera to itself.
         minimum: (L,) of each link, seconds.
         maximum: (L,) of each link, seconds.
         log_prior: (L,) of each link.
+        from_: (L,) number of the camera that each link leads away from.
+        unlisted: (L,) whether the site file names none.
+        learned: (L,) whether what is not listed is learned.
         calibrations: From pixels to the ground, of each of `cameras`; None: not calibrated.
     """
 
@@ -82,7 +84,8 @@ class Topology:
         self._add_groups(site)
         self._add_listed(site)
         if site.unlisted_links != "deny":
-            self._add_unlisted(_LEARN_LOG_PRIOR if site.unlisted_links == "learn" else 0.0)
+            self._add_unlisted(site.unlisted_travel)
+        self._learns = site.unlisted_links == "learn"
         self._fragments = {
             camera: Link(camera, camera, *_FRAGMENT, log_prior=_FRAGMENT_LOG_PRIOR) for camera in self._uncertainty
         }
@@ -106,10 +109,10 @@ class Topology:
             if link.both_ways and (link.to, link.from_) not in listed:
                 self._add(link.to, link.from_, link)
 
-    def _add_unlisted(self, log_prior: float) -> None:
+    def _add_unlisted(self, travel: TravelSettings) -> None:
         for first, second in permutations(self._uncertainty, 2):
             if (first, second) not in self._links:
-                self._links[first, second] = Link(first, second, *_UNLISTED, log_prior=log_prior)
+                self._links[first, second] = Link(first, second, travel.min, travel.mode, travel.max, listed=False)
 
     def _add(self, first: str, second: str, said: LinkDefaults) -> None:
         travel = said.travel
@@ -123,10 +126,14 @@ class Topology:
 
         ordered = sorted(self._links.values(), key=code)
         self._codes = np.array([code(link) for link in ordered], np.int64)
+        self.between = len(ordered)
         self.links = (*ordered, *self._fragments.values())
         self.minimum = np.array([link.minimum for link in self.links])
         self.maximum = np.array([link.maximum for link in self.links])
         self.log_prior = np.array([link.log_prior for link in self.links])
+        self.from_ = np.array([self._numbers[link.from_] for link in self.links])
+        self.unlisted = np.array([not link.listed for link in self.links])
+        self.learned = self.unlisted & self._learns
 
     def find(self, first: IntArray, second: IntArray) -> IntArray:
         """Numbers of the links that lead from cameras ``first`` to cameras ``second`` (P,), as `links` has them; -1: none."""

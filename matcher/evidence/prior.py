@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from matcher.evidence.term import PairBatch, Ratios
+from matcher.gates import Relations
+from matcher.table import SightingTable
 from matcher.topology import Topology
 from throughline.times import Instant, seconds_between
 
@@ -17,6 +19,10 @@ _STRENGTH = 20.0
 """How many decisions the configured share of new vehicles counts for."""
 _FORGETTING = 1000.0
 """Decisions after which older ones begin to fade."""
+_TAKES, _TAKES_STRENGTH = 0.5, 10.0
+"""Share of vehicles that take a road nobody has listed, and how many vehicles that counts for."""
+_LEAST_TAKES, _MOST_TAKES = 0.01, 0.98
+"""A road that nobody has taken so far may still be taken."""
 
 
 class PriorTerm:
@@ -27,6 +33,9 @@ class PriorTerm:
     (1 - n) / (n v W): the busier the road and the wider the window, the more evidence a join needs. A vehicle that k linked
     sightings are known of may come by each of their roads, so its chances add up: the geometric mean of the k odds, times k.
     The share n starts at the configured one and follows what is decided at each camera.
+
+    By a road that is learned, vehicles come with the probability that they were found to, in place of 1 - n: joins by this
+    road, each in proportion to its probability, of all vehicles that were seen at its start.
 
     Args:
         new_vehicle_share: n, at the start.
@@ -44,6 +53,7 @@ class PriorTerm:
         self._new = np.zeros(cameras)
         self._decided = np.zeros(cameras)
         self._counts = np.zeros(cameras)
+        self._joins = np.zeros(len(topology.links))
         self._first: Instant | None = None
         self._now: Instant = 0
 
@@ -60,6 +70,16 @@ class PriorTerm:
         keep = min(1.0, _FORGETTING / (count + 1.0))
         self._new[place] = keep * self._new[place] + new
         self._decided[place] = keep * count + 1.0
+        if keep < 1.0:
+            self._joins[self._topology.from_ == place] *= keep
+
+    def closed(self, table: SightingTable, slot: int) -> None:
+        """Nothing is learned from a single tracklet."""
+
+    def joined(self, _table: SightingTable, relations: Relations, probabilities: Ratios) -> None:
+        """Learns which roads vehicles take."""
+        linked = relations.link >= 0
+        np.add.at(self._joins, relations.link[linked], probabilities[linked])
 
     def new_share(self, camera: str) -> float:
         """The share n of a camera."""
@@ -73,8 +93,15 @@ class PriorTerm:
         to = batch.table.camera[relations.later]
         new = (_STRENGTH * self._share + self._new[to]) / (_STRENGTH + self._decided[to])
         rate = (self._counts[to] + _VEHICLES) / (seconds + _SECONDS)
+        comes = 1.0 - new
+        link = relations.link
+        learned = self._topology.learned[link] & batch.linked
+        if learned.any():
+            takes = _TAKES_STRENGTH * _TAKES + self._joins[link]
+            takes /= _TAKES_STRENGTH + self._decided[self._topology.from_[link]]
+            comes = np.where(learned, np.clip(takes, _LEAST_TAKES, _MOST_TAKES), comes)
         ways = batch.sum(batch.linked.astype(np.float64))
-        return batch.mean(self._links[relations.link] + np.log((1.0 - new) / (new * rate)), batch.linked) + np.log(ways)
+        return batch.mean(self._links[link] + np.log(comes / (new * rate)), batch.linked) + np.log(ways)
 
     def measured(self, batch: PairBatch, comparison: int) -> None:
         """Nothing is measured."""

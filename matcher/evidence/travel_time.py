@@ -25,35 +25,94 @@ _LEAST_BANDWIDTH = 0.25
 """Seconds: a passage teaches this much about its neighbourhood, at least."""
 _NEWS = 0.05
 """Share of passages that must be new before the density is estimated again."""
+_ELSEWHERE = 400
+"""Passages remembered of all links together."""
+_ELSEWHERE_BANDWIDTH = 1.0
+"""Seconds: a passage teaches this much about other links' times, at least."""
+
+
+class _Passages:
+    """Travel times and how sure each is, smoothed with a normal kernel of Silverman's width; old ones fade.
+
+    Args:
+        most: How many are remembered.
+        forgetting: Weight of a passage against that of the next one.
+        bandwidth: Least width of the kernel in seconds.
+    """
+
+    def __init__(self, most: int, forgetting: float, bandwidth: float) -> None:
+        self._forgetting, self._bandwidth = forgetting, bandwidth
+        self._known: deque[tuple[float, float]] = deque(maxlen=most)
+        self._new = 0
+        self._smoothed: dict[tuple[float, float], tuple[npt.NDArray[np.float64], float]] = {}
+
+    def learn(self, seconds: float, probability: float) -> bool:
+        """A passage; whether there are so many new ones that the next estimate will be another."""
+        self._known.append((seconds, probability))
+        self._new += 1
+        if self._new > _NEWS * len(self._known):
+            self._new = 0
+            self._smoothed.clear()
+            return True
+        return False
+
+    def smoothed(self, centres: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], float]:
+        """(cells,) density around evenly spaced ``centres``, times the weight of all passages; and that weight.
+
+        It is estimated again when `learn` has said so.
+        """
+        if not self._known:
+            return np.zeros(len(centres)), 0.0
+        domain = float(centres[0]), float(centres[-1])
+        if domain not in self._smoothed:
+            self._smoothed[domain] = self._estimate(centres)
+        return self._smoothed[domain]
+
+    def _estimate(self, centres: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], float]:
+        width = float(centres[1] - centres[0])
+        seconds, probabilities = np.array(self._known).T
+        weights = probabilities * self._forgetting ** np.arange(len(seconds))[::-1]
+        low, high = np.quantile(seconds, (0.25, 0.75))
+        few = 0.1 * width * len(centres)
+        spread = min(float(seconds.std()), float(high - low) / 1.34) if len(seconds) > 2 else few
+        bandwidth = max(0.9 * spread * len(seconds) ** -0.2, self._bandwidth, width)
+        kernels = np.exp(-0.5 * ((centres[:, None] - seconds) / bandwidth) ** 2)
+        masses = kernels.sum(axis=0) * width
+        return kernels @ np.where(masses > 0.0, weights / np.maximum(masses, 1e-12), 0.0), float(weights.sum())
 
 
 class TravelTimeDensity:
     """Density of the travel time on one link, drawn toward what the site file says and learned from passages.
 
     The prior falls off on both sides of the typical time, by a factor of e^4 up to the ends of the window. Passages are
-    smoothed with a normal kernel of Silverman's width; old ones fade. A uniform floor keeps every time in the window
-    possible.
+    smoothed. A uniform floor keeps every time in the window possible.
+
+    Args:
+        link: The link.
+        elsewhere: Passages by any link of the site, which the prior is drawn toward; None: it is not.
     """
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: Link, elsewhere: _Passages | None = None) -> None:
         self._minimum, self._width = link.minimum, link.window / _CELLS
         self._window = link.window
-        self._centres = link.minimum + (np.arange(_CELLS) + 0.5) * self._width
+        self._centres = np.asarray(link.minimum + (np.arange(_CELLS) + 0.5) * self._width, np.float64)
         below = max(link.typical - link.minimum, self._width)
         above = max(link.maximum - link.typical, self._width)
         distance = self._centres - link.typical
         shape = np.exp(-4.0 * np.abs(distance) / np.where(distance < 0, below, above))
         self._prior = shape / (shape.sum() * self._width)
-        self._passages: deque[tuple[float, float]] = deque(maxlen=_MEMORY)
+        self._elsewhere = elsewhere
+        self._passages = _Passages(_MEMORY, _FORGETTING, _LEAST_BANDWIDTH)
         self._density: npt.NDArray[np.float64] | None = None
-        self._new = 0
 
     def learn(self, seconds: float, probability: float) -> None:
         """A passage that took this long, as sure as this."""
-        self._passages.append((seconds, probability))
-        self._new += 1
-        if self._new > _NEWS * len(self._passages):
-            self._density, self._new = None, 0
+        if self._passages.learn(seconds, probability):
+            self.renew()
+
+    def renew(self) -> None:
+        """There is more to learn from: the density is estimated again."""
+        self._density = None
 
     @property
     def is_old(self) -> bool:
@@ -71,19 +130,13 @@ class TravelTimeDensity:
         return float(self.log_ratios()[min(max(int((seconds - self._minimum) / self._width), 0), _CELLS - 1)])
 
     def _estimate(self) -> npt.NDArray[np.float64]:
-        estimate = _PRIOR_STRENGTH * self._prior
-        total = _PRIOR_STRENGTH
-        if self._passages:
-            seconds, probabilities = np.array(self._passages).T
-            weights = probabilities * _FORGETTING ** np.arange(len(seconds))[::-1]
-            low, high = np.quantile(seconds, (0.25, 0.75))
-            spread = min(float(seconds.std()), float(high - low) / 1.34) if len(seconds) > 2 else 0.1 * self._window
-            bandwidth = max(0.9 * spread * len(seconds) ** -0.2, _LEAST_BANDWIDTH, self._width)
-            kernels = np.exp(-0.5 * ((self._centres[:, None] - seconds) / bandwidth) ** 2)
-            masses = kernels.sum(axis=0) * self._width
-            estimate = estimate + kernels @ np.where(masses > 0.0, weights / np.maximum(masses, 1e-12), 0.0)
-            total += float(weights.sum())
-        return np.asarray((1.0 - _FLOOR) * estimate / total + _FLOOR / self._window)
+        prior = self._prior
+        if self._elsewhere is not None:
+            shape, weight = self._elsewhere.smoothed(self._centres)
+            prior = (_PRIOR_STRENGTH * prior + shape) / (_PRIOR_STRENGTH + weight)
+        passed, weight = self._passages.smoothed(self._centres)
+        estimate = (_PRIOR_STRENGTH * prior + passed) / (_PRIOR_STRENGTH + weight)
+        return np.asarray((1.0 - _FLOOR) * estimate + _FLOOR / self._window)
 
     @property
     def mean(self) -> float:
@@ -95,6 +148,9 @@ class TravelTimeDensity:
 
 class TravelTimeTerm:
     """The travel time from one camera to the next; the mean over the links that join two vehicles' sightings.
+
+    What is expected of links that nobody has listed is what vehicles need anywhere on the site, as in empirical Bayes
+    estimation: the first passages between any two cameras say whether views lie beside each other or minutes apart.
 
     Args:
         topology: Links.
@@ -110,20 +166,32 @@ class TravelTimeTerm:
         self._ratios = np.zeros((len(topology.links), _CELLS), np.float32)
         self._cells_a_second = _CELLS / (topology.maximum - topology.minimum)
         self._learned: dict[int, None] = {}
+        self._elsewhere = _Passages(_ELSEWHERE, 1.0, _ELSEWHERE_BANDWIDTH)
+        self._elsewhere_is_new = False
+        self._learns_elsewhere = bool(topology.learned.any())
 
     def density(self, link: int) -> TravelTimeDensity:
         """What is known of the travel time of the link with this number."""
         if link not in self._densities:
-            self._densities[link] = TravelTimeDensity(self._topology.links[link])
+            elsewhere = self._elsewhere if self._topology.learned[link] else None
+            self._densities[link] = TravelTimeDensity(self._topology.links[link], elsewhere)
         return self._densities[link]
 
     def learn(self, link: int, seconds: float, probability: float) -> None:
         """A passage that took this long, as sure as this; it comes into force with the next `refresh`."""
         self.density(link).learn(seconds, probability)
         self._learned[link] = None
+        if self._learns_elsewhere and link < self._topology.between:
+            self._elsewhere_is_new |= self._elsewhere.learn(seconds, probability)
 
     def refresh(self) -> None:
         """What has been learned comes into force."""
+        if self._elsewhere_is_new:
+            self._elsewhere_is_new = False
+            for link, density in self._densities.items():
+                if self._topology.learned[link]:
+                    density.renew()
+                    self._known[link] = False
         for link in self._learned:
             if self._densities[link].is_old:
                 self._known[link] = False

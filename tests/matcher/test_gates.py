@@ -93,6 +93,16 @@ def test_no_road() -> None:
     assert relation.gates == ()
 
 
+@pytest.mark.parametrize("policy", ["allow", "learn"])
+def test_what_nobody_has_listed_excludes_nothing(policy: str) -> None:
+    scene = Scene(parse_site(f"site: test\ncameras: [{{id: a}}, {{id: b}}]\nunlisted_links: {policy}\n"))
+    slots = [scene.add(seen("a", 0, 200)), scene.add(seen("b", 139, 150)), scene.add(seen("b", 141, 150))]
+    far, near = scene.relate(slots[0], slots[1]), scene.relate(slots[0], slots[2])
+    assert REASONS[far.rejected[0]] == "travel_window"
+    assert not far.impossible[0], "views may overlap for longer than was looked for"
+    assert near.link[0] >= 0
+
+
 @pytest.mark.parametrize(
     ("start", "rejected", "impossible"),
     [

@@ -56,7 +56,21 @@ def test_what_holds_for_cameras_that_no_link_joins(policy: str, exists: bool) ->
     link = found.link("a", "b")
     assert (link is not None) == exists
     if link is not None:
-        assert (link.log_prior < 0.0) == (policy == "learn"), "what nobody has listed must make up for it by evidence"
+        assert not link.listed
+        assert (link.minimum, link.maximum) == (-60.0, 180.0)
+    assert found.learned.any() == (policy == "learn")
+
+
+def test_the_window_of_what_nobody_has_listed_is_a_setting_and_what_is_listed_is_not_learned() -> None:
+    found = topology(
+        "unlisted_links: learn\nunlisted_travel: {min: -1, typical: 2, max: 7}\n"
+        "links: [{from: a, to: b, travel: {min: 1, max: 3}, both_ways: true}]\n"
+    )
+    windows = {link.name: (link.minimum, link.maximum, bool(found.learned[n])) for n, link in enumerate(found.links)}
+    assert windows["a->b"] == windows["b->a"] == (1.0, 3.0, False)
+    assert windows["a->c"] == windows["c->b"] == (-1.0, 7.0, True)
+    assert not windows["a->a"][2]
+    assert [found.cameras[camera] for camera in found.from_[: found.between]] == [*"aabbcc"]
 
 
 def test_clocks_in_doubt_widen_the_windows() -> None:

@@ -13,7 +13,7 @@ from throughline.settings._fields import Identifier, Section
 from throughline.settings._yaml import SiteFileError, environment, explain, read_file, read_yaml
 from throughline.settings.cameras import CameraSettings
 from throughline.settings.kafka import KafkaSettings
-from throughline.settings.links import GroupSettings, LinkSettings
+from throughline.settings.links import GroupSettings, LinkSettings, TravelSettings
 from throughline.settings.matching import MatchingSettings
 from throughline.settings.models import ModelsSettings
 from throughline.settings.search import SearchSettings
@@ -37,7 +37,13 @@ class Site(Section):
     links: tuple[LinkSettings, ...] = Field((), description="How vehicles get from one view to the next.")
     groups: dict[Identifier, GroupSettings] = Field(default_factory=dict, description="Links among all cameras of a set.")
     unlisted_links: Literal["allow", "deny", "learn"] = Field(
-        "deny", description="What holds between cameras that no link joins."
+        "deny",
+        description="What holds between cameras that no link joins: no road (`deny`), a road that takes `unlisted_travel` like "
+        "any other (`allow`), or one of which it is learned how many vehicles take it, and how long they need (`learn`).",
+    )
+    unlisted_travel: TravelSettings = Field(
+        default_factory=lambda: TravelSettings(min=-60.0, typical=5.0, max=180.0),
+        description="Travel time looked for between cameras that no link joins, as long as nothing is learned of it.",
     )
     matching: MatchingSettings = Field(default_factory=MatchingSettings, description="How matches are decided.")
     search: SearchSettings = Field(default_factory=SearchSettings, description="Search by picture.")
