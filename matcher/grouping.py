@@ -195,7 +195,11 @@ class Grouping:
         scores, alone = [], []
         for (vehicle, unit), (_, known) in zip(units.items(), asked, strict=True):
             options = weighed.get(unit) or known or {}
-            options = {other: score for other, score in options.items() if self._is_free(other, camera, units)}
+            options = {
+                other: score
+                for other, score in options.items()
+                if (score > 0.0 or other is vehicle) and self._is_free(other, camera, units)
+            }
             own = 0.0
             if any(slot in self._decisions for slot in unit):
                 if vehicle in options:

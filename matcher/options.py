@@ -38,6 +38,7 @@ class Weighed(NamedTuple):
     rest: float
 
 
+_NOTHING = Weighed({}, 0.0)
 _AT_ONCE = 64
 """Units that are weighed in one go: arrays then stay in the processor's cache."""
 
@@ -84,9 +85,14 @@ class Options:
             units: What is asked for.
             keep_own: But for those of a unit's own vehicle, other than itself.
         """
-        result: list[Weighed] = []
+        # Those of one camera one after the other: what they are compared with is then in the processor's cache.
+        camera = self._table.camera[np.array([unit[0] for unit in units], np.int64)]
+        order = np.argsort(camera, kind="stable").tolist()
+        result: list[Weighed] = [_NOTHING] * len(units)
         for start in range(0, len(units), _AT_ONCE):
-            result += self._of(units[start : start + _AT_ONCE], keep_own)
+            some = order[start : start + _AT_ONCE]
+            for place, weighed in zip(some, self._of([units[place] for place in some], keep_own), strict=True):
+                result[place] = weighed
         return result
 
     def _of(self, units: Sequence[Unit], keep_own: bool) -> list[Weighed]:
@@ -102,8 +108,9 @@ class Options:
         hopeless = scores <= _HOPELESS
         rest = np.bincount(row[hopeless], np.exp(scores[hopeless]), len(units)).tolist()
         passed = np.flatnonzero(~hopeless)
-        for one, vehicle, score in zip(row[passed].tolist(), place[passed].tolist(), scores[passed].tolist(), strict=True):
-            result[one][self._vehicles.at(vehicle)] = score
+        vehicles = self._vehicles.all_at(place[passed].tolist())
+        for one, vehicle, score in zip(row[passed].tolist(), vehicles, scores[passed].tolist(), strict=True):
+            result[one][vehicle] = score
         return [Weighed(options, others) for options, others in zip(result, rest, strict=True)]
 
     def _reachable(self, units: Sequence[Unit], keep_own: bool) -> tuple[IntArray, IntArray]:

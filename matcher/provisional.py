@@ -237,12 +237,11 @@ class Provisional:
         table, vehicles = self._table, self._resolver.vehicles
         near = np.array(self.gallery.before(slot), np.int64)
         near = near[table.start[near] < table.start[slot]]  # later ones say so themselves
+        places = vehicles.places(table.number[near])
+        decided: dict[int, None] = dict.fromkeys(places[places >= 0].tolist())
         undecided: dict[_Group, list[int]] = {}
-        decided: dict[int, None] = {}
-        for other, place in zip(near.tolist(), vehicles.places(table.number[near]).tolist(), strict=True):
-            if place >= 0:
-                decided[place] = None
-            elif other not in block:
+        for other in near[places < 0].tolist():
+            if other not in block:
                 undecided.setdefault(self._group_of(table.at(other).id), []).append(other)
         for group, slots in undecided.items():
             if isinstance(group, Vehicle):  # these follow one that is decided
@@ -253,14 +252,15 @@ class Provisional:
             for other in self.gallery.together(slot)
             if other not in block and (guess := self._guesses.get(table.at(other).id)) is not None and guess.joined is not None
         }
-        groups: list[_Group] = [*map(vehicles.at, decided), *undecided]
+        groups: list[_Group] = [*vehicles.all_at(decided), *undecided]
         lefts = vehicles.compared[list(decided)]
         latest = self._latest[table.number[lefts]]
         lefts = np.asarray(np.where((latest >= 0) & (lefts >= 0), latest, lefts))
         if undecided:
             lefts = np.concatenate([lefts, sets([slots[:COMPARED] for slots in undecided.values()], COMPARED)])
-        for other in block:
-            lefts[lefts == other] = -1
+        beside = np.zeros(len(table.number), np.bool_)
+        beside[block] = True
+        lefts[beside[lefts]] = -1
         there = np.any(lefts >= 0, axis=1).tolist()
         keep = [place for place, group in enumerate(groups) if there[place] and group not in taken]
         return [groups[place] for place in keep], lefts[keep]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -78,6 +78,11 @@ class Vehicles:
         if vehicle is None:
             raise KeyError(place)
         return vehicle
+
+    def all_at(self, places: Iterable[int]) -> list[Vehicle]:
+        """The vehicles with these places."""
+        there = self._at
+        return [vehicle for place in places if (vehicle := there[place]) is not None]
 
     def places(self, tracklets: IntArray) -> IntArray:
         """Places of the vehicles that tracklets with these numbers show; -1: of none."""

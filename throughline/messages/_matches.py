@@ -13,7 +13,7 @@ __all__ = ["Evidence", "Gate", "MatchEvent", "MatchKind", "RunnerUp", "TrackletR
 MatchKind: TypeAlias = Literal["provisional", "confirmed", "revised", "retracted", "new", "watchlist"]
 
 
-class TrackletRef(msgspec.Struct, frozen=True):
+class TrackletRef(msgspec.Struct, frozen=True, gc=False):
     """A tracklet as a match event names it."""
 
     camera: str
@@ -23,7 +23,7 @@ class TrackletRef(msgspec.Struct, frozen=True):
     best_shot: str | None = None
 
 
-class Evidence(msgspec.Struct, frozen=True):
+class Evidence(msgspec.Struct, frozen=True, gc=False):
     """One term of a decision.
 
     Attributes:
@@ -39,7 +39,7 @@ class Evidence(msgspec.Struct, frozen=True):
     unit: str = ""
 
 
-class Gate(msgspec.Struct, frozen=True):
+class Gate(msgspec.Struct, frozen=True, gc=False):
     """A hard test that this pair passed.
 
     Attributes:
@@ -55,7 +55,7 @@ class Gate(msgspec.Struct, frozen=True):
     high: float | None = None
 
 
-class RunnerUp(msgspec.Struct, frozen=True):
+class RunnerUp(msgspec.Struct, frozen=True, gc=False):
     """The best alternative to the join: another tracklet, or (``tracklet`` absent) a new vehicle."""
 
     log_odds: float
@@ -63,7 +63,7 @@ class RunnerUp(msgspec.Struct, frozen=True):
     camera: str | None = None
 
 
-class MatchEvent(msgspec.Struct, frozen=True):
+class MatchEvent(msgspec.Struct, frozen=True, gc=False):
     """A decision about a tracklet: which vehicle it shows.
 
     Attributes:

@@ -14,7 +14,7 @@ __all__ = ["Correction", "MatcherRecord", "Progress", "Tracklet", "TrackletState
 TrackletState: TypeAlias = Literal["opened", "updated", "closed"]
 
 
-class Tracklet(msgspec.Struct, frozen=True, tag="tracklet", tag_field="record"):
+class Tracklet(msgspec.Struct, frozen=True, gc=False, tag="tracklet", tag_field="record"):
     """One vehicle's passage through one camera's view, as known at this revision. Later revisions replace earlier ones.
 
     Attributes:
@@ -68,7 +68,7 @@ class Tracklet(msgspec.Struct, frozen=True, tag="tracklet", tag_field="record"):
             raise ValueError(f"tracklet {self.tracklet} ends before it starts")
 
 
-class Progress(msgspec.Struct, frozen=True, tag="progress", tag_field="record"):
+class Progress(msgspec.Struct, frozen=True, gc=False, tag="progress", tag_field="record"):
     """A camera has reported everything up to an instant; sent every second, also without traffic.
 
     Attributes:
