@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from matcher.engine import Matcher
 from matcher.statistics import Statistics
+from matcher.trace import trace_to
 from throughline.formats.aicity import AiCityRow, write_aicity
 from throughline.formats.mot import write_mot
 from throughline.formats.recorded_tracks import RecordedTrack
-from throughline.messages import MatcherRecord, MatchEvent, Progress, encode_json
+from throughline.messages import DecisionTrace, MatcherRecord, MatchEvent, Progress, encode_json
 from throughline.settings import Site
 
 __all__ = ["Association", "associate", "records_of", "write_association"]
@@ -49,18 +50,21 @@ def records_of(tracks: Iterable[RecordedTrack], site: Site) -> Iterator[MatcherR
         yield Progress(site.site, camera, last, end_of_stream=True)
 
 
-def associate(site: Site, tracks: Iterable[RecordedTrack]) -> Association:
+def associate(site: Site, tracks: Iterable[RecordedTrack], trace: Callable[[DecisionTrace], object] | None = None) -> Association:
     """Gives the tracks of all cameras global ids.
 
     Args:
         site: Cameras, links and settings.
         tracks: Recorded tracks, such as `throughline.formats.recorded_tracks.read_recorded_tracks` gives.
+        trace: Is given the trace of each decision, in the order of the events.
 
     Returns:
         The ids last published as confirmed, revised, retracted or new, and all events.
     """
     known = tuple(sorted(tracks, key=lambda track: (track.tracklet.end, track.tracklet.tracklet)))
     matcher = Matcher(site)
+    if trace is not None:
+        trace_to(matcher, trace)
     events: list[MatchEvent] = []
     for record in records_of(known, site):
         events += matcher.process(record)

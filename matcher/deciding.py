@@ -9,14 +9,15 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from typing import NamedTuple
 
 from matcher.engine import Matcher
 from matcher.state import packed_state_of, restored_from_packed
 from matcher.statistics import Statistics
-from throughline.messages import MatchEvent, Progress, Tracklet, UnreadableMessageError, decode_record
+from matcher.trace import trace_to
+from throughline.messages import DecisionTrace, MatchEvent, Progress, Tracklet, UnreadableMessageError, decode_record
 from throughline.settings import Site
 from throughline.times import Instant
 
@@ -56,9 +57,19 @@ class MatcherWorker:
         site: The site.
         own_process: In a process of its own, so that it does not compete for the interpreter either; it ends with this one.
         state: What it goes on from, as `state` gave it; None: it knows nothing yet.
+        trace: Is given the trace of each decision, in the worker's thread and before `decide` returns. Not with ``own_process``.
     """
 
-    def __init__(self, site: Site, *, own_process: bool = False, state: bytes | None = None) -> None:
+    def __init__(
+        self,
+        site: Site,
+        *,
+        own_process: bool = False,
+        state: bytes | None = None,
+        trace: Callable[[DecisionTrace], object] | None = None,
+    ) -> None:
+        if own_process and trace is not None:
+            raise ValueError("a matcher in a process of its own cannot be traced")
         self._executor: Executor
         self._seat: list[Matcher] | None
         if own_process:
@@ -66,7 +77,7 @@ class MatcherWorker:
             self._executor, self._seat = ProcessPoolExecutor(1, context, _begin), None
         else:
             self._executor, self._seat = ThreadPoolExecutor(1, f"matcher {site.site}"), []
-        self._seated = self._executor.submit(_sit_down, self._seat, site, state)
+        self._seated = self._executor.submit(_sit_down, self._seat, site, state, trace)
 
     async def ready(self) -> Statistics:
         """Returns when it can decide; gives what it has counted before.
@@ -106,8 +117,12 @@ _there: list[Matcher] = []
 """The matcher of a process that is nothing but a matcher."""
 
 
-def _sit_down(seat: list[Matcher] | None, site: Site, state: bytes | None) -> Statistics:
+def _sit_down(
+    seat: list[Matcher] | None, site: Site, state: bytes | None, trace: Callable[[DecisionTrace], object] | None
+) -> Statistics:
     matcher = Matcher(site) if state is None else restored_from_packed(site, state)
+    if trace is not None:
+        trace_to(matcher, trace)
     (_there if seat is None else seat).append(matcher)
     return copy.deepcopy(matcher.statistics)
 

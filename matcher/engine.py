@@ -17,6 +17,7 @@ from matcher.timeline import Revision, Timeline
 from matcher.topology import Topology
 from matcher.watchlist import WatchList
 from matcher.watermark import Watermark
+from matcher.witness import Witness
 from throughline.messages import Correction, MatcherRecord, MatchEvent, Progress, Tracklet, Watch
 from throughline.settings import Site
 from throughline.times import Instant, after
@@ -58,6 +59,7 @@ class Matcher:
         self._watchlist = WatchList(self._topology, self.scorer.appearance, self.scorer.camera_bias)
         self._known = _Known()
         self._reviewed: Instant = 0
+        self._witness: Witness | None = None
 
     @property
     def site(self) -> Site:
@@ -79,6 +81,10 @@ class Matcher:
         """Seconds of event time after which a record has no influence any more."""
         return self._retention + self._site.matching.confirm_after
 
+    def be_watched(self, witness: Witness | None) -> None:
+        """Lets somebody look on from now on; nothing is decided otherwise for it."""
+        self._witness = self.scorer.witness = self._writer.witness = witness
+
     def process(self, record: MatcherRecord) -> list[MatchEvent]:
         """Takes one record and returns the decisions that follow from it, in order.
 
@@ -88,6 +94,8 @@ class Matcher:
         if record.site != self._site.site:
             self.statistics.skipped["other_site"] += 1
             return []
+        if self._witness is not None:
+            self._witness.begin()
         match record:
             case Tracklet():
                 events = self._tracklet(record)
@@ -159,6 +167,8 @@ class Matcher:
     def _resolve(self, until: Instant | None) -> list[MatchEvent]:
         events: list[MatchEvent] = []
         for epoch in self._timeline.until(until):
+            if self._witness is not None:
+                self._witness.begin()
             events += self._resolver.resolve(epoch, self._watermark.left_behind)
             self._forget(epoch.at)
         if until is None:

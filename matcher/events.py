@@ -10,6 +10,7 @@ import msgspec
 
 from matcher.posterior import Posterior
 from matcher.sightings import Sighting
+from matcher.witness import Witness
 from throughline.messages import Evidence, MatchEvent, MatchKind, RunnerUp
 from throughline.settings import Site
 from throughline.times import Instant
@@ -39,6 +40,7 @@ class EventWriter:
         self._site = site.site
         self._configuration = configuration_hash(site)
         self._sequence = 0
+        self.witness: Witness | None = None
 
     def write(
         self,
@@ -66,7 +68,7 @@ class EventWriter:
         """
         join = found.join
         self._sequence += 1
-        return MatchEvent(
+        event = MatchEvent(
             event=digest(self._site, sighting.id, kind, str(ordinal), vehicle, "" if join is None else join.joined.id),
             sequence=self._sequence,
             kind=kind,
@@ -88,6 +90,9 @@ class EventWriter:
             configuration=self._configuration,
             models=dict(sighting.models),
         )
+        if self.witness is not None:
+            self.witness.decided(event, sighting, found)
+        return event
 
     def watchlist(
         self, sighting: Sighting, name: str, vehicle: str, evidence: Sequence[Evidence], probability: float

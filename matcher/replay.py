@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,7 +11,7 @@ from matcher.delivery.snapshots import Snapshot, SnapshotStore
 from matcher.state import origin_of
 from throughline.bus.protocol import Bus, BusError, Place
 from throughline.bus.topics import TRACKLETS
-from throughline.messages import MatchEvent
+from throughline.messages import DecisionTrace, MatchEvent
 from throughline.settings import Site
 from throughline.times import Instant
 
@@ -47,10 +47,17 @@ class Replay:
         bus: A started bus.
         site: Whose tracklets are read.
         settings: What to decide by; default: the site's own.
+        trace: Is given the trace of each event's decision, before the event.
     """
 
-    def __init__(self, bus: Bus, site: Site, settings: Site | None = None) -> None:
-        self._bus, self._site = bus, site
+    def __init__(
+        self,
+        bus: Bus,
+        site: Site,
+        settings: Site | None = None,
+        trace: Callable[[DecisionTrace], object] | None = None,
+    ) -> None:
+        self._bus, self._site, self._trace = bus, site, trace
         other = site if settings is None else settings
         self._settings = other.model_copy(update={"site": site.site, "kafka": site.kafka})
         self._topic = site.kafka.topic(TRACKLETS)
@@ -84,7 +91,12 @@ class Replay:
         Raises:
             BusError: records are gone by now, or Kafka did not deliver.
         """
-        worker = MatcherWorker(self._settings, state=None if span.snapshot is None else span.snapshot.state)
+        traces: list[DecisionTrace] = []
+        worker = MatcherWorker(
+            self._settings,
+            state=None if span.snapshot is None else span.snapshot.state,
+            trace=None if self._trace is None else traces.append,
+        )
         key = self._site.site.encode()
         try:
             await worker.ready()
@@ -93,10 +105,19 @@ class Replay:
                 verdict = await worker.decide([record.value or b"" for record in own])
                 self.done += len(batch)
                 pairs = zip(own, verdict.decided, strict=True)
-                if events := [event for record, decided in pairs if record.offset >= span.first for event in decided.events]:
+                events = [event for record, decided in pairs if record.offset >= span.first for event in decided.events]
+                self._hand_on(traces, events)
+                if events:
                     yield events
         finally:
             worker.close()
+
+    def _hand_on(self, traces: list[DecisionTrace], events: Sequence[MatchEvent]) -> None:
+        wanted = {event.sequence for event in events}
+        for trace in traces:
+            if self._trace is not None and trace.sequence in wanted:
+                self._trace(trace)
+        traces.clear()
 
     async def _place(self) -> Place:
         return self._topic, await self._bus.partition_of(self._topic, self._site.site)

@@ -26,6 +26,7 @@ from matcher.readings import Readings
 from matcher.sightings import Sighting
 from matcher.table import SightingTable
 from matcher.topology import Link, Topology
+from matcher.witness import Witness
 from throughline.messages import Evidence, Gate
 from throughline.settings import Site
 from throughline.types import IntArray
@@ -138,6 +139,7 @@ class Scorer:
         self._terms = tuple(term for term, on in switched if on)
         self.learners = tuple(term for term in self._terms if isinstance(term, Learner))
         self._different: dict[tuple[str, str], None] = {}
+        self.witness: Witness | None = None
 
     @property
     def looks_count(self) -> bool:
@@ -169,13 +171,14 @@ class Scorer:
             lefts: (G, M) slots, -1 for none, by start.
             rights: (G, N) slots, likewise.
         """
+        all_lefts, all_rights = lefts, rights
         pairs = (lefts >= 0)[:, None, :] & (rights >= 0)[:, :, None]
         group, of_right, of_left = np.nonzero(pairs)
         left, right = lefts[group, of_left], rights[group, of_right]
         relations = relate(self.table, self.topology, left, right)
         impossible = relations.impossible
         if self._different:
-            impossible = impossible | self._said_different(left, right)
+            impossible = impossible | self.said_different(left, right)
         passed = np.bincount(group[relations.link >= 0], minlength=len(lefts)) > 0
         passed &= np.bincount(group[impossible], minlength=len(lefts)) == 0
         place = np.cumsum(passed) - 1
@@ -193,9 +196,13 @@ class Scorer:
                 total = total + np.where(np.isnan(ratios), 0.0, ratios)
                 weighed.append((term, ratios))
             log_odds[passed] = total
-        return Scores(log_odds, batch, place, weighed)
+        scores = Scores(log_odds, batch, place, weighed)
+        if self.witness is not None:
+            self.witness.compared(all_lefts, all_rights, scores)
+        return scores
 
-    def _said_different(self, left: IntArray, right: IntArray) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    def said_different(self, left: IntArray, right: IntArray) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+        """Which of P pairs of slots an operator keeps apart."""
         names = zip((self.table.at(slot).id for slot in left), (self.table.at(slot).id for slot in right), strict=True)
         said = [(min(one, other), max(one, other)) in self._different for one, other in names]
         return np.array(said, np.bool_)

@@ -14,7 +14,7 @@ import msgspec
 import yaml
 
 from throughline import __version__
-from throughline.messages import SCHEMAS
+from throughline.messages import SCHEMAS, DecisionTrace
 from throughline.settings import site_json_schema
 
 __all__ = ["generate", "write"]
@@ -36,7 +36,7 @@ _SIMPLE_TYPES = {"string": "text", "number": "number", "integer": "whole number"
 def generate() -> dict[str, str]:
     """The text of each generated page, by its path below ``docs/reference``."""
     pages = {"schemas/site.schema.json": _json(site_json_schema()), "site-file.md": _site_page(), "asyncapi.yaml": _asyncapi()}
-    for struct, name in SCHEMAS.items():
+    for struct, name in (*SCHEMAS.items(), (DecisionTrace, "decision-trace/1")):
         pages[f"schemas/{name.replace('/', '-')}.schema.json"] = _json(
             {"$schema": "https://json-schema.org/draft/2020-12/schema", **msgspec.json.schema(struct)}
         )

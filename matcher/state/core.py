@@ -22,12 +22,15 @@ __all__ = ["build", "classes"]
 
 _ABOUT_THE_CORE = (
     "matcher.associate",
+    "matcher.comparing",
     "matcher.deciding",
     "matcher.delivery",
     "matcher.replay",
     "matcher.search",
     "matcher.service",
     "matcher.state",
+    "matcher.trace",
+    "matcher.witness",
 )
 """Modules and packages that serve the core and hold none of its state."""
 _LIBRARIES = ("numpy", "scipy", "msgspec")

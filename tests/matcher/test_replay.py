@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-import dataclasses
 from collections.abc import AsyncIterator
 
 import pytest
 
 from matcher.replay import Replay
-from matcher.service import MatcherService
-from tests.support.traffic import chain_site, drive, streamed
+from tests.support.dated_bus import lived, serve
+from tests.support.traffic import chain_site
 from throughline.bus import BusError, Capabilities, MemoryBus, Record
-from throughline.bus.publisher import Publisher
-from throughline.messages import encode_json
+from throughline.messages import DecisionTrace, encode_json
 from throughline.settings import Site
-from throughline.telemetry.metrics import Metrics
 from throughline.times import Instant
 
 SITE = chain_site(3)
@@ -23,33 +19,11 @@ SITE = SITE.model_copy(update={"kafka": SITE.kafka.model_copy(update={"snapshot_
 CHANGED = chain_site(3, "new_vehicle_prior: 0.6, confirm_after: 5")
 
 
-class Dated(MemoryBus):
-    """Records are a millisecond apart, so that a moment between any two can be named."""
-
-    def append(self, topic, key, value, headers) -> None:  # type: ignore[no-untyped-def]  # as in the bus
-        super().append(topic, key, value, headers)
-        for log in self._logs[topic]:
-            log[:] = [dataclasses.replace(record, time=1000 * record.offset) for record in log]
-
-
 @pytest.fixture
 async def bus() -> AsyncIterator[MemoryBus]:
-    bus = Dated()
-    await bus.start()
-    publisher = Publisher(bus, SITE.kafka)
-    records = streamed(SITE, drive(SITE, 20, seed=4), step=2.0)
-    for start in range(0, len(records), 150):
-        for record in records[start : start + 150]:
-            await publisher.publish(record)
-        await serve(bus)
+    bus = await lived(SITE)
     yield bus
     await bus.stop()
-
-
-async def serve(bus: MemoryBus) -> None:
-    stop = asyncio.Event()
-    stop.set()
-    await MatcherService(bus, [SITE], Metrics()).run(stop)
 
 
 async def replayed(bus: MemoryBus, since: Instant, until: Instant | None = None, settings: Site | None = None) -> list[bytes]:
@@ -89,9 +63,7 @@ async def test_other_settings_tell_what_would_have_been_and_begin_at_the_start(b
     await other.start()
     for record in bus.log("throughline.tracklets"):
         await other.publish(record.topic, (record.key or b"").decode(), record.value, record.headers)
-    stop = asyncio.Event()
-    stop.set()
-    await MatcherService(other, [CHANGED], Metrics()).run(stop)
+    await serve(other, CHANGED)
     would_have_been = [record.value for record in other.log("throughline.matches")]
     await other.stop()
     assert await replayed(bus, 0, settings=CHANGED) == would_have_been
@@ -103,3 +75,14 @@ async def test_without_offsets_by_time_it_says_what_is_missing(bus: MemoryBus, m
     monkeypatch.setattr(type(bus), "capabilities", poor)
     with pytest.raises(BusError, match="needs a real Kafka"):
         await Replay(bus, SITE).span(0, None)
+
+
+@pytest.mark.parametrize("where", [0.0, 0.5])
+async def test_traces_belong_to_the_events_of_the_span(bus: MemoryBus, where: float) -> None:
+    since = 1000 * round(where * len(bus.log("throughline.tracklets")))
+    traces: list[DecisionTrace] = []
+    replay = Replay(bus, SITE, trace=traces.append)
+    events = [event async for some in replay.events(await replay.span(since, None)) for event in some]
+    decisions = [event for event in events if event.kind != "watchlist"]
+    assert [(trace.event, trace.sequence) for trace in traces] == [(event.event, event.sequence) for event in decisions]
+    assert [encode_json(event) for event in events] == await replayed(bus, since)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from throughline.commands._exit import BAD_INPUT, CommandError
 from throughline.commands._output import say
+from throughline.commands._trace import add_trace, trace_into
 from throughline.settings import load_site
 
 __all__ = ["add_parser"]
@@ -19,6 +20,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument("--tracks", type=Path, required=True, metavar="DIR", help="<camera>.txt (MOT) and optional <camera>.npz")
     parser.add_argument("--site", type=Path, required=True, help="site file (YAML)")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where results are written")
+    add_trace(parser)
     parser.set_defaults(run=_run)
 
 
@@ -30,7 +32,8 @@ def _run(options: argparse.Namespace) -> int:
     site = load_site(options.site)
     try:
         tracks = read_recorded_tracks(options.tracks, site)
-        association = associate(site, tracks)
+        with trace_into(options.trace) as trace:
+            association = associate(site, tracks, trace)
         write_association(association, site, options.out)
     except (FormatError, ValueError) as error:
         raise CommandError(str(error), BAD_INPUT) from error

@@ -19,13 +19,16 @@ from throughline.messages._errors import UnreadableMessageError
 from throughline.messages._matches import Evidence, Gate, MatchEvent, MatchKind, RunnerUp, TrackletRef
 from throughline.messages._records import Correction, MatcherRecord, Progress, Tracklet, TrackletState, Watch
 from throughline.messages._sightings import BestShot, Clock, Embedding, GroundPoint, PathPoint
+from throughline.messages._traces import Comparison, DecisionTrace, Rejection, Share
 
 __all__ = [
     "SCHEMAS",
     "BestShot",
     "CameraStatus",
     "Clock",
+    "Comparison",
     "Correction",
+    "DecisionTrace",
     "Embedding",
     "Evidence",
     "Gate",
@@ -35,7 +38,9 @@ __all__ = [
     "MatcherRecord",
     "PathPoint",
     "Progress",
+    "Rejection",
     "RunnerUp",
+    "Share",
     "Tracklet",
     "TrackletRef",
     "TrackletState",
