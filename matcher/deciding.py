@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from typing import NamedTuple
 
+from matcher.candidates import Ranking
 from matcher.engine import Matcher
 from matcher.state import packed_state_of, restored_from_packed
 from matcher.statistics import Statistics
@@ -96,6 +97,14 @@ class MatcherWorker:
         """
         return await asyncio.get_running_loop().run_in_executor(self._executor, _decide, self._seat, values)
 
+    async def candidates(self, tracklet: str, limit: int) -> Ranking | None:
+        """See `Matcher.candidates`.
+
+        Raises:
+            BrokenProcessPool: its process has died.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._executor, _candidates, self._seat, tracklet, limit)
+
     async def state(self) -> bytes:
         """All that its matcher has become after the records so far, compressed.
 
@@ -145,6 +154,11 @@ def _decide(seat: list[Matcher] | None, values: Sequence[bytes]) -> Verdict:
             case _:
                 decided.append(Decided(record.at, None, events))
     return Verdict(decided, copy.deepcopy(matcher.statistics))
+
+
+def _candidates(seat: list[Matcher] | None, tracklet: str, limit: int) -> Ranking | None:
+    (matcher,) = _there if seat is None else seat
+    return matcher.candidates(tracklet, limit)
 
 
 def _state(seat: list[Matcher] | None) -> bytes:

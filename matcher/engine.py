@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterator
 
+from matcher.candidates import Ranking, rank
 from matcher.events import EventWriter, configuration_hash
 from matcher.provisional import Provisional
 from matcher.readings import Readings
@@ -109,6 +110,22 @@ class Matcher:
                 events = []
         self._count()
         return events
+
+    def candidates(self, tracklet: str, limit: int) -> Ranking | None:
+        """What a tracklet could be joined to, as weighed now; it changes no decision.
+
+        Args:
+            tracklet: Tracklet id.
+            limit: Candidates at most.
+
+        Returns:
+            None if the tracklet is not in memory, or not any more.
+        """
+        for gallery in (self._provisional.gallery, self._resolver.gallery):
+            slot = gallery.slot(tracklet)
+            if slot is not None:
+                return rank(self.scorer, gallery, self._resolver.name_of, slot, limit)
+        return None
 
     def _tracklet(self, record: Tracklet) -> list[MatchEvent]:
         if record.camera not in self._topology:

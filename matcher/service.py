@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from concurrent.futures import BrokenExecutor
 
 import structlog
 
+from matcher.candidates import Ranking
 from matcher.delivery import AtLeastOnce, ExactlyOnce
 from throughline.bus.protocol import Bus
 from throughline.settings import Site
 from throughline.telemetry.metrics import Metrics
 
-__all__ = ["MatcherService"]
+__all__ = ["ElsewhereError", "MatcherService"]
 
 log = structlog.get_logger(__name__)
+
+
+class ElsewhereError(Exception):
+    """Another matcher decides for a site, or none does."""
 
 
 class MatcherService:
@@ -46,6 +52,29 @@ class MatcherService:
     def ready(self) -> bool:
         """Whether it reads and decides."""
         return all(service.ready for service in self._services)
+
+    async def candidates(self, site: str, tracklet: str, limit: int) -> Ranking | None:
+        """What a tracklet could be joined to, as weighed now.
+
+        Args:
+            site: Site id.
+            tracklet: Tracklet id.
+            limit: Candidates at most.
+
+        Returns:
+            None if the tracklet is not in memory, or not any more.
+
+        Raises:
+            ElsewhereError: this service does not decide for the site, or not yet.
+        """
+        for service in self._services:
+            worker = service.worker(site)
+            if worker is not None:
+                try:
+                    return await worker.candidates(tracklet, limit)
+                except (BrokenExecutor, RuntimeError) as error:  # it ends just now
+                    raise ElsewhereError(f"the matcher of {site} is being started again: ask once more") from error
+        raise ElsewhereError(f"the matcher of {site} is not in this process, or has not begun: another of its group may have it")
 
     async def run(self, stop: asyncio.Event) -> None:
         """Works until ``stop`` is set.

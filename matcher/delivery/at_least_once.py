@@ -50,8 +50,13 @@ class AtLeastOnce:
         self._memory = Matcher(site).memory
         self._needed: dict[Place, Needed] = {}
         self._exported = Exporter(site, metrics)
+        self._worker: MatcherWorker | None = None
         self.ready = False
         """Whether it reads and decides."""
+
+    def worker(self, site: str) -> MatcherWorker | None:
+        """Who decides for a site; None: none here."""
+        return self._worker if site == self._site.site else None
 
     async def run(self, stop: asyncio.Event) -> None:
         """Works until ``stop`` is set.
@@ -61,12 +66,13 @@ class AtLeastOnce:
         """
         await self._recall()
         consumer = await self._bus.consumer([self._site.kafka.topic(TRACKLETS)], self._group)
-        worker = MatcherWorker(self._site, own_process=self._own_process)
+        worker = self._worker = MatcherWorker(self._site, own_process=self._own_process)
         try:
             async with Pipeline(self._bus, self._site.kafka, self._metrics) as pipeline:
                 await self._consume(consumer, pipeline, worker, stop)
         finally:
             self.ready = False
+            self._worker = None
             worker.close()
             await consumer.stop()
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import structlog
 
+from matcher.deciding import MatcherWorker
 from matcher.delivery.owned_partition import OwnedPartition
 from throughline.bus.protocol import Bus, Consumer, Place, Record
 from throughline.bus.topics import TRACKLETS
@@ -53,6 +54,11 @@ class ExactlyOnce:
         self._consumer: Consumer | None = None
         self.ready = False
         """Whether it reads and decides."""
+
+    def worker(self, site: str) -> MatcherWorker | None:
+        """Who decides for a site; None: none of this member."""
+        workers = (partition.worker(site) for partition in self._owned.values())
+        return next((worker for worker in workers if worker is not None), None)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Works until ``stop`` is set.

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import structlog
 
+from matcher.deciding import MatcherWorker
 from matcher.delivery.owned_site import OwnedSite
 from matcher.delivery.snapshots import KeptRecord
 from throughline.bus.dead_letters import DeadLetters
@@ -125,6 +126,10 @@ class OwnedPartition:
                 f"another opened {self._id}, or a transaction took longer than kafka.transaction_timeout, but the group "
                 f"{self._group} still gives {self._place[0]}/{self._place[1]} to this member: joining it anew"
             )
+
+    def worker(self, site: str) -> MatcherWorker | None:
+        """Who decides for a site; None: none here."""
+        return next((one.worker for one in self._sites if one.site == site), None)
 
     async def let_go(self) -> None:
         """Commits what is left, and ends its transactions; its matchers stay, since the group may give it back."""

@@ -184,6 +184,16 @@ class OwnedSite:
         """What a different matcher has published may come again, until all it knew is out of reach."""
         self._is_strange, self._strange_until = True, None
 
+    @property
+    def site(self) -> str:
+        """Site id."""
+        return self._site.site
+
+    @property
+    def worker(self) -> MatcherWorker | None:
+        """Decides; None: not yet."""
+        return self._worker
+
     def owns(self, record: Record) -> bool:
         """Whether a record is of this site."""
         return record.key == self._key

@@ -6,13 +6,27 @@ from collections.abc import Mapping
 
 import msgspec
 
+from matcher.candidates import Ranking
 from matcher.search.history import Found, History, Passage
 from matcher.search.pictures import Box
 from matcher.sightings import ModelKey
-from throughline.messages import MatchKind
+from throughline.messages import Evidence, Gate, MatchKind, TrackletRef
 from throughline.times import to_iso
 
-__all__ = ["Answer", "Kept", "ModelUsed", "SeenThere", "SimilarVehicle", "VehicleAnswer", "answer", "kept", "vehicle_answer"]
+__all__ = [
+    "Answer",
+    "CandidatesAnswer",
+    "Kept",
+    "ModelUsed",
+    "RankedCandidate",
+    "SeenThere",
+    "SimilarVehicle",
+    "VehicleAnswer",
+    "answer",
+    "candidates_answer",
+    "kept",
+    "vehicle_answer",
+]
 
 
 class SeenThere(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -94,6 +108,36 @@ class VehicleAnswer(msgspec.Struct, frozen=True):
     tracklets: tuple[SeenThere, ...]
 
 
+class RankedCandidate(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A tracklet that another one could be joined to; see `matcher.candidates.Candidate`."""
+
+    tracklet: str
+    camera: str
+    start: str
+    end: str
+    vehicle: str | None
+    log_odds: float | None = None
+    link: str | None = None
+    travel_time: float | None = None
+    evidence: tuple[Evidence, ...] = ()
+    gates: tuple[Gate, ...] = ()
+    rejected: str | None = None
+
+
+class CandidatesAnswer(msgspec.Struct, frozen=True):
+    """The answer of ``GET /candidates/<tracklet>``; see `matcher.candidates.Ranking`."""
+
+    site: str
+    tracklet: str
+    camera: str
+    start: str
+    end: str
+    vehicle: str | None
+    among: int
+    passed: int
+    candidates: tuple[RankedCandidate, ...]
+
+
 def answer(
     site: str, model: ModelKey, box: Box | None, found: tuple[list[Found], bool], history: Kept, media: Mapping[str, str]
 ) -> Answer:
@@ -112,6 +156,28 @@ def answer(
 def vehicle_answer(site: str, vehicle: str, passages: list[Passage], history: Kept, media: Mapping[str, str]) -> VehicleAnswer:
     """An answer; ``media`` has the media URL by camera."""
     return VehicleAnswer(site, vehicle, history, tuple(_seen(passage, media) for passage in passages))
+
+
+def candidates_answer(site: str, ranking: Ranking) -> CandidatesAnswer:
+    """An answer."""
+    ranked = (
+        RankedCandidate(
+            *_when(one.tracklet),
+            one.vehicle,
+            one.log_odds,
+            one.link,
+            one.travel,
+            one.evidence,
+            one.gates,
+            one.rejected,
+        )
+        for one in ranking.candidates
+    )
+    return CandidatesAnswer(site, *_when(ranking.tracklet), ranking.vehicle, ranking.among, ranking.passed, tuple(ranked))
+
+
+def _when(tracklet: TrackletRef) -> tuple[str, str, str, str]:
+    return tracklet.tracklet, tracklet.camera, to_iso(tracklet.start), to_iso(tracklet.end)
 
 
 def kept(history: History, *, complete: bool) -> Kept:

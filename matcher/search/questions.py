@@ -16,7 +16,7 @@ from matcher.search.selection import Selection
 from throughline.times import Instant, from_iso
 from throughline.types import FloatArray
 
-__all__ = ["Likeness", "Options", "QuestionError", "UnknownError", "options_of", "parse_likeness"]
+__all__ = ["Likeness", "Options", "QuestionError", "UnknownError", "limit_of", "options_of", "parse_likeness"]
 
 _MOST: Final = 200
 _DEFAULT: Final = 20
@@ -114,7 +114,7 @@ def options_of(parameters: Mapping[str, Sequence[str]], cameras: Collection[str]
     if box is not None and detect:
         raise QuestionError("box and detect: one of them says where the vehicle is, not both")
     selection = Selection(_cameras(parameters.get("cameras"), cameras), since, until)
-    return Options(selection, _limit(single.get("limit")), single.get("model"), box, detect)
+    return Options(selection, limit_of(single.get("limit")), single.get("model"), box, detect)
 
 
 def _cameras(values: Sequence[str] | None, known: Collection[str]) -> list[str] | None:
@@ -136,7 +136,12 @@ def _time(name: str, text: str | None) -> Instant | None:
         raise QuestionError(f"{name}: {error}") from error
 
 
-def _limit(text: str | None) -> int:
+def limit_of(text: str | None) -> int:
+    """How many are wanted at most.
+
+    Raises:
+        QuestionError: it cannot be read.
+    """
     if text is None:
         return _DEFAULT
     if not text.isdecimal() or not 1 <= int(text) <= _MOST:

@@ -1,4 +1,4 @@
-"""Searches over HTTP: ``POST /search`` and ``GET /vehicles/<id>``."""
+"""Searches over HTTP: ``POST /search``, ``GET /vehicles/<id>`` and ``GET /candidates/<tracklet>``."""
 
 from __future__ import annotations
 
@@ -6,22 +6,27 @@ import asyncio
 import errno
 import socket
 import time
-from collections.abc import Mapping, Sequence
-from typing import Final, Self
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Final, Self, TypeAlias
 
 import msgspec
 import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from matcher.search.answers import Answer
+from matcher.candidates import Ranking
+from matcher.search.answers import Answer, candidates_answer
 from matcher.search.pictures import PictureError
-from matcher.search.questions import Options, QuestionError, UnknownError, options_of, parse_likeness
+from matcher.search.questions import Options, QuestionError, UnknownError, limit_of, options_of, parse_likeness
 from matcher.search.service import SearchService
+from matcher.service import ElsewhereError
 from throughline.settings import SearchSettings
 from throughline.telemetry.metrics import Metrics
 
-__all__ = ["SearchServer", "SearchServerError"]
+__all__ = ["Rank", "SearchServer", "SearchServerError"]
+
+Rank: TypeAlias = Callable[[str, str, int], Awaitable[Ranking | None]]
+"""Site id, tracklet id and how many are wanted, to what `matcher.service.MatcherService.candidates` answers."""
 
 _AT_ONCE: Final = 4
 """Searches under way; more wait for their turn."""
@@ -38,18 +43,19 @@ class SearchServerError(Exception):
 class SearchServer:
     """Serves the histories of one or more sites while it is entered.
 
-    What is asked wrongly is answered by 400, what is not known by 404, a picture that is too large by 413, each with
-    ``{"error": "..."}``.
+    What is asked wrongly is answered by 400, what is not known by 404, a picture that is too large by 413, what only another
+    process knows by 503, each with ``{"error": "..."}``.
 
     Args:
         services: The sites; where there are several, the parameter ``site`` says which is meant.
         settings: Address and bounds.
         metrics: Counts searches.
+        rank: Asks the matcher for a tracklet's candidates.
     """
 
-    def __init__(self, services: Sequence[SearchService], settings: SearchSettings, metrics: Metrics) -> None:
+    def __init__(self, services: Sequence[SearchService], settings: SearchSettings, metrics: Metrics, rank: Rank) -> None:
         self._services = {service.site: service for service in services}
-        self._settings, self._metrics = settings, metrics
+        self._settings, self._metrics, self._rank = settings, metrics, rank
         self._turns = asyncio.Semaphore(_AT_ONCE)
         self._runner: web.AppRunner | None = None
 
@@ -73,6 +79,7 @@ class SearchServer:
         application = web.Application(client_max_size=self._settings.max_picture, middlewares=[self._told])
         application.router.add_post("/search", self._search)
         application.router.add_get("/vehicles/{vehicle}", self._vehicle)
+        application.router.add_get("/candidates/{tracklet}", self._candidates)
         runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
         await runner.setup()
         try:
@@ -112,6 +119,18 @@ class SearchServer:
         service, _ = self._asked(request)
         return _json(await service.vehicle(request.match_info["vehicle"]))
 
+    async def _candidates(self, request: web.Request) -> web.Response:
+        service, parameters = self._asked(request)
+        for name in parameters:
+            if name not in ("site", "limit"):
+                raise QuestionError(f"{name}: there is no such parameter; there are site, limit")
+        limit = limit_of(parameters.get("limit", [None])[0])
+        tracklet = request.match_info["tracklet"]
+        ranking = await self._rank(service.site, tracklet, limit)
+        if ranking is None:
+            raise UnknownError(f"no tracklet {tracklet} can be joined: it is not known, or too long ago (matching.horizon)")
+        return _json(candidates_answer(service.site, ranking))
+
     def _asked(self, request: web.Request) -> tuple[SearchService, Mapping[str, Sequence[str]]]:
         parameters = {name: request.query.getall(name) for name in request.query}
         site = parameters.get("site", [""])[0]
@@ -130,6 +149,8 @@ class SearchServer:
             return _failure(400, str(error))
         except UnknownError as error:
             return _failure(404, str(error))
+        except ElsewhereError as error:
+            return _failure(503, str(error))
         except web.HTTPRequestEntityTooLarge:
             return _failure(413, f"the picture is too large: at most {self._settings.max_picture} bytes (search.max_picture)")
         except web.HTTPException as error:

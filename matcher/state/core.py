@@ -22,6 +22,7 @@ __all__ = ["build", "classes"]
 
 _ABOUT_THE_CORE = (
     "matcher.associate",
+    "matcher.candidates",
     "matcher.comparing",
     "matcher.deciding",
     "matcher.delivery",

@@ -6,7 +6,7 @@ import pytest
 from matcher.deciding import MatcherWorker
 from matcher.engine import Matcher
 from tests.support.traffic import chain_site, drive, streamed
-from throughline.messages import encode_record
+from throughline.messages import Tracklet, encode_record
 
 
 @pytest.mark.parametrize("own_process", [False, True], ids=["thread", "process"])
@@ -39,5 +39,25 @@ async def test_a_worker_whose_process_dies_says_so() -> None:
         child.join(30)
         with pytest.raises(BrokenProcessPool):
             await worker.decide([])
+    finally:
+        worker.close()
+
+
+@pytest.mark.parametrize("own_process", [False, True], ids=["thread", "process"])
+async def test_a_worker_tells_candidates_as_the_matcher_does(own_process: bool) -> None:
+    site = chain_site()
+    records = streamed(site, drive(site, 6, seed=5))[:160]
+    matcher = Matcher(site)
+    for record in records:
+        matcher.process(record)
+    name = next(record.tracklet for record in records if isinstance(record, Tracklet) and record.camera == "c2")
+    worker = MatcherWorker(site, own_process=own_process)
+    try:
+        await worker.decide([encode_record(record) for record in records])
+        found = await worker.candidates(name, 5)
+        assert found is not None
+        assert found.candidates
+        assert found == matcher.candidates(name, 5)
+        assert await worker.candidates("nobody", 5) is None
     finally:
         worker.close()

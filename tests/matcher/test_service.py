@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 from collections.abc import Callable
 
 import pytest
 
-from matcher.service import MatcherService
+from matcher.service import ElsewhereError, MatcherService
 from tests.support.traffic import START, chain_site, complete_at_end, drive, tracklet
 from throughline.bus import Capabilities, MemoryBus
 from throughline.bus.publisher import Publisher
@@ -142,3 +143,26 @@ async def test_what_decisions_may_still_need_is_not_committed(simple_kafka: Kafk
     group = await simple_kafka.bus.consumer(["throughline.tracklets"], "throughline.matcher.test")
     assert await group.lag() == 3, "the tracklet is out of reach by now"
     await group.stop()
+
+
+async def test_candidates_are_told_by_who_decides(kafka: Kafka) -> None:
+    seen = drive(kafka.site, 4, seed=1)
+    await kafka.send(complete_at_end(kafka.site, seen)[:-3])
+    service, stop = MatcherService(kafka.bus, [kafka.site], kafka.metrics), asyncio.Event()
+    name = next(one.tracklet.tracklet for one in seen if one.tracklet.camera == "c2")
+    with pytest.raises(ElsewhereError, match="the matcher of test is not in this process, or has not begun"):
+        await service.candidates("test", name, 5)
+    task = asyncio.create_task(service.run(stop))
+    async with asyncio.timeout(30):
+        found = None
+        while found is None or not found.candidates:
+            await asyncio.sleep(0.02)
+            with contextlib.suppress(ElsewhereError):
+                found = await service.candidates("test", name, 5)
+        assert found.tracklet.tracklet == name
+        with pytest.raises(ElsewhereError):
+            await service.candidates("elsewhere", name, 5)
+        stop.set()
+        await task
+    with pytest.raises(ElsewhereError):
+        await service.candidates("test", name, 5)

@@ -10,16 +10,18 @@ from typing import Any
 
 import aiohttp
 
+from matcher.candidates import Ranking
 from matcher.search.pictures import Eyes
-from matcher.search.server import SearchServer
+from matcher.search.server import Rank, SearchServer
 from matcher.search.service import SearchService
+from matcher.service import ElsewhereError
 from tests.support.bus import until
 from throughline.bus.protocol import Bus
 from throughline.bus.publisher import Message, Publisher
 from throughline.settings import Site
 from throughline.telemetry.metrics import Metrics
 
-__all__ = ["Asked", "publish", "serving"]
+__all__ = ["Asked", "nowhere", "publish", "serving"]
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,11 @@ class Asked:
             return response.status, await response.json()
 
 
+async def nowhere(site: str, tracklet: str, limit: int) -> Ranking | None:
+    """A process without a matcher."""
+    raise ElsewhereError(f"the matcher of {site} is not in this process")
+
+
 async def publish(bus: Bus, site: Site, messages: Iterable[Message]) -> None:
     """Puts messages where the parts of the product would."""
     publisher = Publisher(bus, site.kafka)
@@ -53,7 +60,7 @@ async def publish(bus: Bus, site: Site, messages: Iterable[Message]) -> None:
 
 
 @contextlib.asynccontextmanager
-async def serving(sites: Sequence[Site], bus: Bus, eyes: Eyes, **options: Any) -> AsyncIterator[Asked]:
+async def serving(sites: Sequence[Site], bus: Bus, eyes: Eyes, rank: Rank = nowhere, **options: Any) -> AsyncIterator[Asked]:
     """Serves the histories of ``sites``, once all that stands on the bus has been read."""
     metrics, stop = Metrics(), asyncio.Event()
 
@@ -63,7 +70,7 @@ async def serving(sites: Sequence[Site], bus: Bus, eyes: Eyes, **options: Any) -
     services = [SearchService(bus, site, metrics, looking, **options) for site in sites]
     running = [asyncio.create_task(service.run(stop)) for service in services]
     try:
-        async with SearchServer(services, sites[0].search, metrics) as server:
+        async with SearchServer(services, sites[0].search, metrics, rank) as server:
             await until(lambda: all(service.ready for service in services) or any(task.done() for task in running))
             yield Asked(services[0], server.url, metrics)
     finally:

@@ -11,7 +11,8 @@ import structlog
 
 from inference.errors import ModelError
 from inference.models import Models, load_models
-from matcher.service import MatcherService
+from matcher.candidates import Ranking
+from matcher.service import ElsewhereError, MatcherService
 from streams.fleet import Fleet
 from streams.recording import Recording
 from throughline.bus import open_bus
@@ -59,6 +60,7 @@ class Product:
         self._readiness = readiness
         self._parts = parts
         self._recordings = recordings or {}
+        self._matchers: dict[str, MatcherService] = {}
         self.started = asyncio.Event()
         """Set when every bus is connected and all parts have been started."""
 
@@ -81,7 +83,9 @@ class Product:
                         group.create_task(self._match(sharing, buses[kafka], streams_over))
                     for together in served_together(self._sites):
                         of_site = {site.site: buses[site.kafka] for site in together}
-                        group.create_task(self._search(Searches(together, of_site, models, self._metrics), streams_over))
+                        group.create_task(
+                            self._search(Searches(together, of_site, models, self._metrics, self._candidates), streams_over)
+                        )
                 streaming = [
                     group.create_task(self._stream(site, models[site.site], buses[site.kafka], stop))
                     for site in self._sites
@@ -155,10 +159,17 @@ class Product:
 
         async def run() -> None:
             service = MatcherService(bus, sites, self._metrics, own_process="streams" in self._parts)
+            self._matchers |= {site.site: service for site in sites}
             async with self._watched(part, lambda: service.ready, "it has not read what stands on Kafka yet"):
                 await service.run(stop)
 
         await self._keep_running(part, run, stop)
+
+    async def _candidates(self, site: str, tracklet: str, limit: int) -> Ranking | None:
+        matcher = self._matchers.get(site)
+        if matcher is None:
+            raise ElsewhereError(f"the matcher of {site} has not been started yet: ask once more")
+        return await matcher.candidates(site, tracklet, limit)
 
     async def _search(self, searches: Searches, stop: asyncio.Event) -> None:
         async def run() -> None:

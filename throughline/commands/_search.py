@@ -11,7 +11,7 @@ import structlog
 from inference.models import Models, load_models
 from inference.motion import MotionDetector
 from matcher.search.pictures import Eyes, PictureError
-from matcher.search.server import SearchServer, SearchServerError
+from matcher.search.server import Rank, SearchServer, SearchServerError
 from matcher.search.service import SearchService
 from throughline.bus.protocol import Bus
 from throughline.settings import Site
@@ -42,10 +42,13 @@ class Searches:
         buses: The bus by site id.
         models: By site id, where they are loaded in this process anyway; others are loaded when the first picture comes.
         metrics: Of this process.
+        rank: Asks the matchers of this process for a tracklet's candidates.
     """
 
-    def __init__(self, sites: Sequence[Site], buses: Mapping[str, Bus], models: Mapping[str, Models], metrics: Metrics) -> None:
-        self._sites, self._buses, self._models, self._metrics = sites, buses, models, metrics
+    def __init__(
+        self, sites: Sequence[Site], buses: Mapping[str, Bus], models: Mapping[str, Models], metrics: Metrics, rank: Rank
+    ) -> None:
+        self._sites, self._buses, self._models, self._metrics, self._rank = sites, buses, models, metrics, rank
         self._services: list[SearchService] = []
         self._server: SearchServer | None = None
 
@@ -88,7 +91,7 @@ class Searches:
         warned = False
         while not stop.is_set():
             try:
-                async with SearchServer(self._services, self._sites[0].search, self._metrics) as self._server:
+                async with SearchServer(self._services, self._sites[0].search, self._metrics, self._rank) as self._server:
                     await stop.wait()
             except SearchServerError as error:
                 if not warned:

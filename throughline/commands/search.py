@@ -1,4 +1,4 @@
-"""`throughline search PICTURE --site SITE`: where and when was this vehicle seen."""
+"""`throughline search PICTURE --site SITE`: where and when was this vehicle seen, and what could a tracklet be joined to."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from throughline.commands._exit import BAD_INPUT, CommandError
 from throughline.commands._output import print_json, print_table, say
@@ -17,6 +18,7 @@ from throughline.times import from_iso, to_iso
 __all__ = ["add_parser"]
 
 _COLUMNS = ("vehicle", "alike", "camera", "from (UTC)", "to (UTC)", "decision", "picture")
+_CANDIDATE_COLUMNS = ("log-odds", "tracklet", "camera", "from (UTC)", "to (UTC)", "vehicle", "travel s", "evidence")
 _NOWHERE_ELSE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - looked up, not bound
 _BAD_QUESTION = range(400, 500)
 
@@ -26,6 +28,11 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser = commands.add_parser("search", help="ask a running product where and when a vehicle was seen")
     parser.add_argument("picture", metavar="PICTURE", type=Path, nargs="?", help="JPEG or PNG file of the vehicle")
     parser.add_argument("--tracklet", metavar="ID", help="look for vehicles like that of this tracklet, in place of a picture")
+    parser.add_argument(
+        "--candidates",
+        action="store_true",
+        help="with --tracklet: what it could be joined to, and what speaks for and against each, in place of what looks like it",
+    )
     parser.add_argument("--site", type=Path, required=True, help="site file (YAML)")
     parser.add_argument("--camera", action="append", metavar="ID", help="only at this camera; may be repeated")
     parser.add_argument(
@@ -53,12 +60,14 @@ def _time(text: str) -> str:
 
 def _run(options: argparse.Namespace) -> int:
     site = load_site(options.site)
+    if options.candidates:
+        return _candidates(site, options)
     if (options.picture is None) == (options.tracklet is None):
         raise CommandError("give either a PICTURE or --tracklet", BAD_INPUT)
     if options.tracklet is not None and (options.box or options.detect):
         raise CommandError("--box and --detect are for pictures", BAD_INPUT)
     body, kind = _question(options)
-    answer = asyncio.run(_ask(_url(site, options.url), _parameters(site, options), body, kind))
+    answer = asyncio.run(_ask(_url(site, options.url), "search", _parameters(site, options), body, kind))
     if options.json:
         print_json(answer)
         return 0
@@ -82,6 +91,37 @@ def _run(options: argparse.Namespace) -> int:
     else:
         say(f"nothing was found among {answer['history']['tracklets']} tracklets")
     return 0
+
+
+def _candidates(site: Site, options: argparse.Namespace) -> int:
+    unfit = [options.picture, options.camera, options.since, options.until, options.box, options.detect, options.model]
+    if options.tracklet is None or any(unfit):
+        raise CommandError("--candidates goes with --tracklet, --limit, --url and --json, and with nothing else", BAD_INPUT)
+    path = f"candidates/{quote(options.tracklet, safe='')}"
+    answer = asyncio.run(_ask(_url(site, options.url), path, {"site": site.site, "limit": str(options.limit)}))
+    if options.json:
+        print_json(answer)
+        return 0
+    vehicle = answer["vehicle"] or "not decided yet"
+    say(f"{answer['tracklet']}: {vehicle}; {answer['passed']} of {answer['among']} tracklets pass all gates")
+    if answer["candidates"]:
+        print_table(_CANDIDATE_COLUMNS, [_candidate(found) for found in answer["candidates"]])
+    return 0
+
+
+def _candidate(found: Mapping[str, Any]) -> tuple[str, ...]:
+    passed = "log_odds" in found
+    terms = ", ".join(f"{part['term']} {part['llr']:+.2f}" for part in found.get("evidence", ()))
+    return (
+        f"{found['log_odds']:+.2f}" if passed else "-",
+        found["tracklet"],
+        found["camera"],
+        found["start"][:19],
+        found["end"][:19],
+        found["vehicle"] or "(not decided yet)",
+        f"{found['travel_time']:.1f}",
+        terms if passed else f"rejected: {found['rejected']}",
+    )
 
 
 def _question(options: argparse.Namespace) -> tuple[bytes, str]:
@@ -121,13 +161,18 @@ def _url(site: Site, given: str | None) -> str:
     return f"http://[{host}]:{site.search.port}" if ":" in host else f"http://{host}:{site.search.port}"
 
 
-async def _ask(url: str, parameters: Mapping[str, str], body: bytes, kind: str) -> dict[str, Any]:
+async def _ask(url: str, path: str, parameters: Mapping[str, str], body: bytes | None = None, kind: str = "") -> dict[str, Any]:
+    """Posts a body, or gets where there is none."""
     import aiohttp  # late: the other commands need not wait for it
+    from yarl import URL
 
+    method, headers = ("GET", {}) if body is None else ("POST", {"Content-Type": kind})
     try:
         async with (
             aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as session,
-            session.post(f"{url}/search", params=parameters, data=body, headers={"Content-Type": kind}) as response,
+            session.request(
+                method, URL(f"{url}/{path}", encoded=True), params=parameters, data=body, headers=headers
+            ) as response,
         ):
             text = await response.text()
     except aiohttp.InvalidURL as error:

@@ -11,13 +11,15 @@ import msgspec
 import numpy as np
 import pytest
 
+from matcher import Matcher
+from matcher.candidates import Ranking
 from matcher.search.pictures import Eyes
 from matcher.search.server import SearchServer, SearchServerError
 from tests.support.bus import until
 from tests.support.kafka import KafkaServer
 from tests.support.looks import unit
-from tests.support.searching import Asked, publish, serving
-from tests.support.traffic import START, tracklet
+from tests.support.searching import Asked, nowhere, publish, serving
+from tests.support.traffic import START, chain_site, tracklet
 from throughline.bus import KafkaBus
 from throughline.bus.memory import MemoryBus
 from throughline.bus.publisher import address
@@ -357,16 +359,54 @@ async def test_sites_on_one_address_are_told_apart(bus: MemoryBus) -> None:
 async def test_a_port_that_is_taken_is_named(asked: Asked) -> None:
     port = int(asked.url.rpartition(":")[2])
     with pytest.raises(SearchServerError, match=rf"search\.port: 127\.0\.0\.1:{port} is in use by another process"):
-        async with SearchServer([], SearchSettings(port=port), Metrics()):
+        async with SearchServer([], SearchSettings(port=port), Metrics(), nowhere):
             pass
     with pytest.raises(SearchServerError, match=r"search\.host: 192\.0\.2\.1 is no address of this machine"):
-        async with SearchServer([], SearchSettings(host="192.0.2.1", port=0), Metrics()):
+        async with SearchServer([], SearchSettings(host="192.0.2.1", port=0), Metrics(), nowhere):
             pass
 
 
 async def test_many_searches_at_once_all_get_their_answer(asked: Asked) -> None:
     answers = await asyncio.gather(*(asked.post(picture(colour)) for colour in ["red", "blue"] * 10))
     assert [answer["vehicles"][0]["vehicle"] for _, answer in answers] == ["v-red", "v-blue"] * 10
+
+
+async def test_candidates_of_a_tracklet_are_asked_of_its_matcher(bus: MemoryBus) -> None:
+    matcher = Matcher(chain_site(2))
+    view = np.ones(8)
+    for one in (tracklet("c1", 0, 3, look=view, name="a"), tracklet("c2", 23, 26, look=view, name="b/c")):
+        matcher.process(one)
+
+    async def rank(of: str, name: str, limit: int) -> Ranking | None:
+        assert of == "test"
+        return matcher.candidates(name, limit)
+
+    async with serving([site()], bus, EYES, rank, now=lambda: START) as asked:
+        status, answer = await asked.get("/candidates/a?limit=3")
+        assert status == 200
+        assert (answer["site"], answer["tracklet"], answer["camera"], answer["among"], answer["passed"]) == (
+            "test",
+            "a",
+            "c1",
+            1,
+            1,
+        )
+        (found,) = answer["candidates"]
+        assert (found["tracklet"], found["camera"], found["link"], found["travel_time"]) == ("b/c", "c2", "c1->c2", 20.0)
+        assert (found["start"], found["end"]) == ("2023-11-14T22:13:43.000000Z", "2023-11-14T22:13:46.000000Z")
+        assert found["log_odds"] == pytest.approx(sum(part["llr"] for part in found["evidence"]))
+        assert found["gates"] == [{"gate": "travel_window", "value": 20.0, "low": 5.0, "high": 60.0}]
+        status, answer = await asked.get("/candidates/nobody")
+        assert status == 404
+        assert "no tracklet nobody can be joined" in answer["error"]
+        for wrong, about in (("limit=0", "limit: expected"), ("cameras=c1", "cameras: there is no such parameter")):
+            status, answer = await asked.get(f"/candidates/a?{wrong}")
+            assert status == 400
+            assert about in answer["error"]
+
+
+async def test_where_another_process_decides_it_says_so(asked: Asked) -> None:
+    assert await asked.get("/candidates/a") == (503, {"error": "the matcher of test is not in this process"})
 
 
 @pytest.mark.kafka

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
@@ -11,10 +12,12 @@ import cv2
 import numpy as np
 import pytest
 
+from matcher import Matcher
+from matcher.candidates import Ranking
 from matcher.search.pictures import Eyes
 from tests.support.looks import unit
 from tests.support.searching import Asked, publish, serving
-from tests.support.traffic import START, tracklet
+from tests.support.traffic import START, chain_site, tracklet
 from throughline.bus.memory import MemoryBus
 from throughline.commands.main import main
 from throughline.messages import MatchEvent, TrackletRef
@@ -57,9 +60,17 @@ async def asked(site: Path, capsys: pytest.CaptureFixture[str]) -> AsyncIterator
         if colour == RED:
             reference = TrackletRef(camera, name, one.start, one.end)
             await publish(bus, settings, [MatchEvent(name, 1, "confirmed", "test", "vehicle-red", reference, one.end)])
-    async with serving([settings], bus, Eyes(("test", "0" * 16), embed), now=lambda: START) as asked:
+    async with serving([settings], bus, Eyes(("test", "0" * 16), embed), decided_between, now=lambda: START) as asked:
         capsys.readouterr()  # what the service logs, in another process else
         yield asked
+
+
+async def decided_between(_: str, name: str, limit: int) -> Ranking | None:
+    matcher, view = Matcher(chain_site(2)), np.ones(8)
+    matcher.process(tracklet("c1", 0, 3, look=view, name="a"))
+    matcher.process(tracklet("c1", 21, 22, look=view, name="open", state="updated"))
+    matcher.process(tracklet("c2", 23, 26, look=view, name="b/c 1"))
+    return matcher.candidates(name, limit)
 
 
 async def search(*arguments: object) -> int:
@@ -97,6 +108,25 @@ async def test_options_narrow_the_search_and_json_is_the_whole_answer(
     assert (captured.out, captured.err) == ("", "nothing was found among 3 tracklets\n")
 
 
+async def test_candidates_are_ranked_with_what_speaks_for_each(
+    capsys: pytest.CaptureFixture[str], asked: Asked, site: Path
+) -> None:
+    where = ["--site", site, "--url", asked.url]
+    assert await search("--tracklet", "b/c 1", "--candidates", *where) == 0
+    captured = capsys.readouterr()
+    assert captured.err == "b/c 1: not decided yet; 1 of 2 tracklets pass all gates\n"
+    header, first, second = captured.out.splitlines()
+    assert header.split()[:3] == ["log-odds", "tracklet", "camera"]
+    assert re.match(
+        r"[+]\d+\.\d\d +a +c1 +2023-11-14T22:13:20 +2023-11-14T22:13:23 +\(not decided yet\) +20\.0 +prior [+-]", first
+    )
+    assert "appearance +" in first
+    assert re.match(r"- +open +c1 .* rejected: travel_window$", second)
+    assert await search("--tracklet", "b/c 1", "--candidates", "--limit", "1", "--json", *where) == 0
+    (best,) = json.loads(capsys.readouterr().out)["candidates"]
+    assert (best["tracklet"], best["link"]) == ("a", "c1->c2")
+
+
 async def test_a_bad_question_ends_with_2_and_one_clear_line(
     capsys: pytest.CaptureFixture[str], asked: Asked, site: Path, picture: Path, tmp_path: Path
 ) -> None:
@@ -112,6 +142,9 @@ async def test_a_bad_question_ends_with_2_and_one_clear_line(
         ([picture, "--tracklet", "t0", *where], "give either a PICTURE or --tracklet"),
         (where, "give either a PICTURE or --tracklet"),
         (["--tracklet", "t0", *where, "--detect"], "--box and --detect are for pictures"),
+        (["--tracklet", "nobody", "--candidates", *where], "no tracklet nobody can be joined"),
+        (["--candidates", *where], "--candidates goes with --tracklet"),
+        (["--tracklet", "t0", "--candidates", *where, "--camera", "c1"], "--candidates goes with --tracklet"),
         ([picture, "--site", site], "search.port of the site file is 0"),
     ):
         assert await search(*arguments) == 2, arguments

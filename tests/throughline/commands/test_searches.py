@@ -17,7 +17,7 @@ from structlog.testing import capture_logs
 
 from inference.colour_histogram import colour_descriptor
 from tests.support.bus import until
-from tests.support.searching import publish
+from tests.support.searching import nowhere, publish
 from tests.support.traffic import tracklet
 from throughline.bus.memory import MemoryBus
 from throughline.commands import _search
@@ -53,7 +53,7 @@ async def test_a_matcher_without_cameras_loads_what_looks_at_pictures_when_one_c
     embedding = Embedding.of(*HISTOGRAM, colour_descriptor(picture))
     seen = msgspec.structs.replace(tracklet("c1", 0, 5, name="t0", site="a"), embeddings=(embedding,))
     await publish(bus, one, [seen])
-    searches, stop = Searches([one], {"a": bus}, {}, Metrics()), asyncio.Event()
+    searches, stop = Searches([one], {"a": bus}, {}, Metrics(), nowhere), asyncio.Event()
     running = asyncio.create_task(searches.run(stop))
     await until(lambda: searches.ready or running.done())
 
@@ -75,7 +75,7 @@ async def test_a_matcher_without_cameras_loads_what_looks_at_pictures_when_one_c
 
 async def test_a_taken_port_is_waited_for(bus: MemoryBus, free_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_search, "_RETRY_SECONDS", 0.05)
-    searches, stop = Searches([site("a", free_port)], {"a": bus}, {}, Metrics()), asyncio.Event()
+    searches, stop = Searches([site("a", free_port)], {"a": bus}, {}, Metrics(), nowhere), asyncio.Event()
     with capture_logs() as said:
 
         def warnings() -> list[str]:
