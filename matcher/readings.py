@@ -73,7 +73,8 @@ class Reading:
 
     def likelihoods(self, camera: int, probabilities: Sequence[float]) -> list[float]:
         """(C,) likelihood of each class up to scale, on a grid: sums of them are exact."""
-        told = self.told(camera, probabilities)
+        plain = self.mixing is None and camera not in self.trust
+        told = probabilities if plain else self.told(camera, probabilities)
         missing = max(0.0, 1.0 - sum(told)) / self.classes
         return [round((value + missing) * _GRID) / _GRID for value in told]
 

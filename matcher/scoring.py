@@ -193,8 +193,9 @@ class Scorer:
             total = np.zeros(len(batch))
             for term in self._terms:
                 ratios = term.weigh(batch)
-                total = total + np.where(np.isnan(ratios), 0.0, ratios)
-                weighed.append((term, ratios))
+                if ratios is not batch.silence:
+                    total = total + np.where(np.isnan(ratios), 0.0, ratios)
+                    weighed.append((term, ratios))
             log_odds[passed] = total
         scores = Scores(log_odds, batch, place, weighed)
         if self.witness is not None:

@@ -20,6 +20,7 @@ from throughline.types import IntArray
 __all__ = ["AppearanceTerm", "Similarities"]
 
 _Basis: TypeAlias = tuple[tuple[ModelKey, ...], bool]
+_PAIRS = "similarities"
 _LEAST_SINGLES = 2
 """Single views of a track that two can be compared of."""
 _PRODUCTS_AT_ONCE = 2**18
@@ -126,28 +127,36 @@ class AppearanceTerm:
             sum(weight * prior.deviation for weight, prior in zip(weights, priors, strict=True)) / total,
         )
 
-    def judged(self, table: SightingTable, left: IntArray, right: IntArray, links: IntArray) -> tuple[Ratios, Ratios]:
-        """(P,) similarities of pairs of sightings, and (P,) the log-likelihood ratio of each by itself; NaN: not known.
+    def judged(self, batch: PairBatch, pairs: IntArray) -> tuple[Ratios, Ratios]:
+        """Similarities of some pairs of a batch, and the log-likelihood ratio of each by itself; NaN: not known.
 
         Args:
-            table: The sightings.
-            left: (P,) slots, P > 0.
-            right: (P,) slots.
-            links: (P,) by which link each is judged; -1: by none.
+            batch: The batch.
+            pairs: (Q,) places of these pairs.
         """
-        found = self.similarities(table, left, right)
-        ratios = np.full(len(left), np.nan)
-        for place, basis in enumerate(found.bases):
-            which = found.basis == place
+        found = self._found(batch)
+        basis, ratios = found.basis[pairs], np.full(len(pairs), np.nan)
+        links = batch.topology.find(
+            batch.table.camera[batch.relations.earlier[pairs]], batch.table.camera[batch.relations.later[pairs]]
+        )
+        for place, key in enumerate(found.bases):
+            which = basis == place
             if which.any():
-                calibration = self.calibration(basis)
+                calibration = self.calibration(key)
                 one = np.ones(int(which.sum()))
-                ratios[which] = calibration.ratios(found.values[which], *calibration.means(links[which]), one, one)
-        return found.values, ratios
+                ratios[which] = calibration.ratios(found.values[pairs[which]], *calibration.means(links[which]), one, one)
+        return found.values[pairs], ratios
+
+    def _found(self, batch: PairBatch) -> Similarities:
+        """How alike all pairs of a batch look, computed once."""
+        found: Similarities | None = batch.memo.get(_PAIRS)
+        if found is None:
+            found = batch.memo[_PAIRS] = self.similarities(batch.table, batch.left, batch.right)
+        return found
 
     def weigh(self, batch: PairBatch) -> Ratios:
         """NaN where no network saw both sides."""
-        found = self.similarities(batch.table, batch.left, batch.right)
+        found = self._found(batch)
         left, right = (batch.lefts >= 0).sum(axis=1), (batch.rights >= 0).sum(axis=1)
         total, raw, known = np.zeros(len(batch)), np.zeros(len(batch)), np.zeros(len(batch))
         for place, basis in enumerate(found.bases):

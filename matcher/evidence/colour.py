@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from matcher.evidence.agreement import Agreement
 from matcher.evidence.term import PairBatch, Ratios
 from matcher.gates import Relations
@@ -43,7 +41,7 @@ class ColourTerm:
     def weigh(self, batch: PairBatch) -> Ratios:
         """NaN where a side says nothing of its colour."""
         if not batch.table.colours.users:
-            return np.full(len(batch), np.nan)
+            return batch.silence
         ratios, batch.memo[self.name] = self._agreement.ratios(batch, batch.table.colours)
         return self._weight * ratios
 

@@ -79,7 +79,7 @@ class OrientationTerm:
         told = self._opposite[links] | (self._row[links] >= 0)
         pairs, links = pairs[told], links[told]
         if not len(pairs):
-            return np.full(len(batch), np.nan)
+            return batch.silence
         one, other = relations.earlier[pairs], relations.later[pairs]
         first, second = table.orientations.values[one], table.orientations.values[other]
         before, usual = (self._shares(table.camera[slots]) for slots in (one, other))

@@ -40,12 +40,11 @@ class SameCameraTerm:
         same = cameras == batch.table.camera[batch.right]
         pairs = np.flatnonzero(same)
         if not len(pairs):
-            return np.full(len(batch), np.nan)
+            return batch.silence
         cameras = cameras[pairs]
         strict, cosines = np.zeros(len(pairs), np.bool_), np.full(len(batch.group), np.nan)
         if self._appearance is not None:
-            links = batch.topology.find(cameras, cameras)
-            cosines[pairs], looks = self._appearance.judged(batch.table, batch.left[pairs], batch.right[pairs], links)
+            cosines[pairs], looks = self._appearance.judged(batch, pairs)
             strict = looks < self._alike[cameras]  # False where looks are not known
         penalties = np.zeros(len(batch.group))
         penalties[pairs] = np.where(strict, self._strict[cameras], self._lenient[cameras])

@@ -63,6 +63,11 @@ class PairBatch:
         return self.relations.link >= 0
 
     @cached_property
+    def silence(self) -> Ratios:
+        """(G,) NaN: what a term returns that has nothing to say of any comparison; it costs nothing then."""
+        return np.full(len(self), np.nan)
+
+    @cached_property
     def memo(self) -> dict[str, Any]:
         """What a term has found while weighing and is asked for again, by its name."""
         return {}
@@ -99,7 +104,7 @@ class Term(Protocol):
         ...
 
     def weigh(self, batch: PairBatch) -> Ratios:
-        """(G,) log-likelihood ratio of each comparison; NaN: no evidence of this kind."""
+        """(G,) log-likelihood ratio of each comparison; NaN: no evidence of this kind (see `PairBatch.silence`)."""
         ...
 
     def measured(self, batch: PairBatch, comparison: int) -> float | None:

@@ -36,9 +36,7 @@ class Pair:
         term = AppearanceTerm({}, len(self.scene.topology.links), exemplars)
         batch = self.scene.compare((self.slots[:1], self.slots[1:]))
         (ratio,) = term.weigh(batch)
-        similarities, judged = term.judged(
-            self.scene.table, np.array(self.slots[:1]), np.array(self.slots[1:]), batch.relations.link
-        )
+        similarities, judged = term.judged(batch, np.array([0]))
         assert similarities[0] == term.measured(batch, 0)
         return float(ratio), float(judged[0])
 
@@ -94,5 +92,5 @@ def test_a_pair_is_judged_by_itself_as_a_comparison_of_it_alone_is() -> None:
     assert ratio == judged
     unseen = Pair(views((1, 0, 0)), {})
     term = AppearanceTerm({}, len(unseen.scene.topology.links))
-    found = term.judged(unseen.scene.table, np.array(unseen.slots[:1]), np.array(unseen.slots[1:]), np.array([0]))
+    found = term.judged(unseen.scene.compare((unseen.slots[:1], unseen.slots[1:])), np.array([0]))
     assert np.isnan(found).all()
