@@ -192,7 +192,9 @@ class LikelihoodColumn:
 
     def means(self, sets: IntArray) -> npt.NDArray[np.float64]:
         """(G, C) mean over the known slots of each set (G, M), -1 for none; NaN where none is known. The sums are exact."""
-        known = (sets >= 0) & self.known[sets]
-        total = np.where(known[:, :, None], self.values[sets], 0.0).sum(axis=1)
-        count = known.sum(axis=1)
-        return np.asarray(total / np.where(count > 0, count, np.nan)[:, None])
+        total, count = np.zeros((len(sets), self.values.shape[1])), np.zeros(len(sets))
+        for slots in sets.T:  # few, and each a long step: sums along so short an axis take several times as long
+            known = (slots >= 0) & self.known[slots]
+            total += self.values[slots] * known[:, None]
+            count += known
+        return np.asarray(total / np.where(count > 0.0, count, np.nan)[:, None])

@@ -172,9 +172,12 @@ class Scorer:
             rights: (G, N) slots, likewise.
         """
         all_lefts, all_rights = lefts, rights
-        pairs = (lefts >= 0)[:, None, :] & (rights >= 0)[:, :, None]
-        group, of_right, of_left = np.nonzero(pairs)
-        left, right = lefts[group, of_left], rights[group, of_right]
+        if rights.shape[1] == 1:  # all of them are there
+            group, of_left = np.nonzero(lefts >= 0)
+            left, right = lefts[group, of_left], rights[group, 0]
+        else:
+            group, of_right, of_left = np.nonzero((lefts >= 0)[:, None, :] & (rights >= 0)[:, :, None])
+            left, right = lefts[group, of_left], rights[group, of_right]
         relations = relate(self.table, self.topology, left, right)
         impossible = relations.impossible
         if self._different:

@@ -216,11 +216,16 @@ def _cosines(column: LookColumn, left: IntArray, right: IntArray, *, single: boo
     mean, best = np.zeros(len(left)), np.zeros(len(left))
     borders = [0, *(np.flatnonzero(right[1:] != right[:-1]) + 1).tolist(), len(right)]
     several = rows > 1
+    singles = [(row, other) for row in range(1, rows) for other in range(1, rows)][1:]
     at_once = max(1, _PRODUCTS_AT_ONCE // (rows * rows * dimension))
     for low, high in ((at, min(at + at_once, end)) for start, end in pairwise(borders) for at in range(start, end, at_once)):
         products = views[left[low:high]].reshape(-1, dimension) @ views[right[low]].T
         products = products.reshape(high - low, rows, rows)
         mean[low:high] = products[:, 0, 0]
         if several:
-            best[low:high] = products[:, 1:, 1:].reshape(high - low, -1).max(axis=1)
+            # Entry by entry: maxima along axes so short take several times as long.
+            at_best = best[low:high]
+            at_best[:] = products[:, 1, 1]
+            for row, other in singles:
+                np.maximum(at_best, products[:, row, other], out=at_best)
     return mean, best
