@@ -17,7 +17,7 @@ import gc
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
-from typing import Any, Final
+from typing import Any, Final, get_origin
 
 import msgspec
 import numpy as np
@@ -137,7 +137,8 @@ class _Writer:
     def write(self, root: object) -> bytes:
         body = self._put(root)
         try:
-            return msgspec.msgpack.encode(([[name, attributes] for name, attributes in self._layouts], body))
+            layouts = [[name, attributes] for name, attributes in self._layouts]
+            return msgspec.msgpack.encode((layouts, body), enc_hook=_array_in_message)
         except TypeError as error:
             raise StateError(f"a part of a message cannot be part of a state: {error}") from error
 
@@ -352,13 +353,25 @@ class _Reader:
         return made
 
     def _value(self, layout: int, value: Any) -> Any:
-        return self._note(msgspec.convert(value, self._layouts[layout][0]))
+        return self._note(msgspec.convert(value, self._layouts[layout][0], dec_hook=_array_of_message))
 
     def _rows(self, count: int, places: bytes, rows: list[Any]) -> Any:
         dense = _from_grid(*rows[1:]) if rows[0] == _ON_GRID else _array(*rows[1:])
         made = np.zeros((count, *dense.shape[1:]), dense.dtype)
         made[np.frombuffer(places, "<i4")] = dense
         return self._note(made)
+
+
+def _array_in_message(value: Any) -> Any:
+    if isinstance(value, np.ndarray) and not value.dtype.hasobject:
+        return value.dtype.newbyteorder("<").str, value.shape, np.ascontiguousarray(value).tobytes()
+    raise TypeError(f"{type(value).__module__}.{type(value).__qualname__}")
+
+
+def _array_of_message(kind: type, value: Any) -> Any:
+    if get_origin(kind) is np.ndarray:
+        return _array(*value)
+    raise TypeError(f"no {kind} is known to be in a message")
 
 
 def _array(kind: str, shape: Iterable[int], data: bytes) -> np.ndarray[Any, np.dtype[Any]]:
