@@ -22,7 +22,6 @@ from matcher.evidence.vehicle_size import VehicleSizeTerm
 from matcher.evidence.vehicle_type import VehicleTypeTerm
 from matcher.gallery import Gallery
 from matcher.gates import relate
-from matcher.readings import Readings
 from matcher.sightings import Sighting
 from matcher.table import SightingTable
 from matcher.topology import Link, Topology
@@ -123,14 +122,13 @@ class Scorer:
             self.reranking = Reranking(matching.reranking, weights, matching.decision_window, topology, table)
         self.appearance = AppearanceTerm(weights, len(topology.links), matching.exemplar_weight, self.reranking)
         self.travel_time = TravelTimeTerm(topology)
-        readings = Readings.of(site)
         calibrated = table.paths is not None
         switched: tuple[tuple[Term, bool], ...] = (
             (self.prior, True),
             (self.appearance, matching.appearance),
             (self.travel_time, matching.travel_time),
-            (VehicleTypeTerm(readings, matching.type_doubt), matching.vehicle_type),
-            (ColourTerm(readings, matching.colour_doubt, matching.colour_weight), matching.colour),
+            (VehicleTypeTerm(matching.type_doubt), matching.vehicle_type),
+            (ColourTerm(matching.colour_doubt, matching.colour_weight), matching.colour),
             (OrientationTerm(topology, matching.orientation_doubt, matching.orientation_confidence), matching.orientation),
             (SameCameraTerm(site, self.appearance if matching.appearance else None), matching.same_camera.enabled),
             (GroundPositionTerm(topology), matching.ground_position and calibrated),

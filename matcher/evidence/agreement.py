@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from matcher.evidence.term import PairBatch, Ratios
-from matcher.readings import LikelihoodColumn, Reading
+from matcher.readings import LikelihoodColumn
 
 __all__ = ["Agreement"]
 
@@ -22,12 +22,12 @@ class Agreement:
     to say nothing at all, which bounds that.
 
     Args:
-        reading: The classes.
+        classes: C.
         doubt: That share.
     """
 
-    def __init__(self, reading: Reading, doubt: float) -> None:
-        self._seen = np.full(reading.classes, _STRENGTH)
+    def __init__(self, classes: int, doubt: float) -> None:
+        self._seen = np.full(classes, _STRENGTH)
         self._doubt = doubt
 
     def count(self, told: list[float]) -> None:

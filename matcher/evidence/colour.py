@@ -5,8 +5,8 @@ from __future__ import annotations
 from matcher.evidence.agreement import Agreement
 from matcher.evidence.term import PairBatch, Ratios
 from matcher.gates import Relations
-from matcher.readings import Readings
 from matcher.table import SightingTable
+from throughline.types import VEHICLE_COLOURS
 
 __all__ = ["ColourTerm"]
 
@@ -18,7 +18,6 @@ class ColourTerm:
     the log-likelihood ratio counts.
 
     Args:
-        readings: How colours are read.
         doubt: Share of pairs whose colours say nothing at all.
         weight: The share that counts, 0..1.
     """
@@ -26,8 +25,8 @@ class ColourTerm:
     name = "colour"
     unit = "dot product"
 
-    def __init__(self, readings: Readings, doubt: float, weight: float) -> None:
-        self._agreement = Agreement(readings.colours, doubt)
+    def __init__(self, doubt: float, weight: float) -> None:
+        self._agreement = Agreement(len(VEHICLE_COLOURS), doubt)
         self._weight = weight
 
     def closed(self, table: SightingTable, slot: int) -> None:

@@ -83,12 +83,13 @@ class OrientationTerm:
         one, other = relations.earlier[pairs], relations.later[pairs]
         first, second = table.orientations.values[one], table.orientations.values[other]
         before, usual = (self._shares(table.camera[slots]) for slots in (one, other))
+        _, some, link = np.unique(links, return_index=True, return_inverse=True)
+        follows = self._follows(links[some], usual[some])
         posterior = first * before
         posterior = posterior / posterior.sum(axis=1)[:, None]
-        follows = self._follows(links, usual)
         expected = np.zeros_like(usual)
         for side in range(_SIDES):
-            expected += posterior[:, side, None] * follows[:, side]
+            expected += posterior[:, side, None] * follows[link, side]
         ratio = (expected * second).sum(axis=1) / (usual * second).sum(axis=1)
         weighed, ratios, alike = np.zeros(len(batch.group), np.bool_), np.zeros(len(batch.group)), np.zeros(len(batch.group))
         weighed[pairs] = True
@@ -127,7 +128,7 @@ class OrientationTerm:
         return np.asarray(usual / usual.sum(axis=1)[:, None])
 
     def _follows(self, links: IntArray, usual: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """(Q, 8, 8) probability of the side that the second camera sees (last) by that which the first one sees."""
+        """(L, 8, 8) probability of the side that the second camera of a link sees (last) by that which the first one sees."""
         opposite = self._opposite[links]
         joins = np.where(opposite[:, None, None], 0.0, self._joins[self._row[links]] if self._learned else 0.0)
         follows = _JOINS * usual[:, None, :] + joins

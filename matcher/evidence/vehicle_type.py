@@ -5,7 +5,7 @@ from __future__ import annotations
 from matcher.evidence.agreement import Agreement
 from matcher.evidence.term import PairBatch, Ratios
 from matcher.gates import Relations
-from matcher.readings import TYPES, Readings
+from matcher.readings import TYPES
 from matcher.table import SightingTable
 
 __all__ = ["VehicleTypeTerm"]
@@ -15,15 +15,14 @@ class VehicleTypeTerm:
     """Agreement of the two type vectors (see `Agreement`). A vehicle's type vector is the mean over its sightings.
 
     Args:
-        readings: How types are read.
         doubt: Share of pairs whose types say nothing at all.
     """
 
     name = "vehicle_type"
     unit = "dot product"
 
-    def __init__(self, readings: Readings, doubt: float) -> None:
-        self._agreement = Agreement(readings.types, doubt)
+    def __init__(self, doubt: float) -> None:
+        self._agreement = Agreement(len(TYPES), doubt)
 
     def closed(self, table: SightingTable, slot: int) -> None:
         """Counts a vehicle toward the site's shares."""

@@ -24,8 +24,7 @@ class Scene:
 
     def __init__(self, site: Site) -> None:
         self.topology = Topology(site)
-        self.readings = Readings.of(site)
-        self.table = SightingTable(self.topology, self.readings)
+        self.table = SightingTable(self.topology, Readings.of(site))
 
     def add(self, tracklet: Tracklet, looks: Looks | None = None) -> int:
         """Puts a tracklet in and returns its slot."""

@@ -24,7 +24,7 @@ class Colours:
     def __init__(self, matching: str = "", c2: str = "", weight: float = 1.0) -> None:
         site = chain_site(2, matching, by_camera={"c2": c2})
         self.scene = Scene(site)
-        self.term = ColourTerm(self.scene.readings, site.matching.colour_doubt, weight)
+        self.term = ColourTerm(site.matching.colour_doubt, weight)
 
     def add(self, camera: str, colour: str | Mapping[str, float] | None) -> int:
         start = 0 if camera == "c1" else 23

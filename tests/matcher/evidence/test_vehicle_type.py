@@ -22,7 +22,7 @@ class Types:
     def __init__(self, matching: str = "", c2: str = "", seen: Iterable[tuple[int, dict[str, float]]] = ()) -> None:
         site = chain_site(2, matching, by_camera={"c2": c2})
         self.scene = Scene(site)
-        self.term = VehicleTypeTerm(self.scene.readings, site.matching.type_doubt)
+        self.term = VehicleTypeTerm(site.matching.type_doubt)
         for count, types in seen:
             for _ in range(count):
                 self.term.closed(self.scene.table, self.add("c1", types))
@@ -83,7 +83,7 @@ def test_one_type_of_one_camera_can_be_distrusted() -> None:
 def test_distrusted_types_are_not_counted_as_common() -> None:
     site = chain_site(2, by_camera={"c2": "type_trust: 0"})
     scene = Scene(site)
-    term = VehicleTypeTerm(scene.readings, 0.05)
+    term = VehicleTypeTerm(0.05)
     batch = scene.compare(
         ([scene.add(tracklet("c1", 0, 3, types=TRUCKS))], [scene.add(tracklet("c2", 23, 26, name="x", types={"car": 0.1}))])
     )
@@ -107,7 +107,7 @@ def test_the_type_of_a_vehicle_is_the_mean_over_its_sightings() -> None:
 def test_it_is_silent_where_no_types_are_known() -> None:
     scene = Scene(chain_site(2))
     slots = [scene.add(tracklet("c1", 0, 3)), scene.add(tracklet("c2", 23, 26))]
-    assert np.isnan(VehicleTypeTerm(scene.readings, 0.05).weigh(scene.compare(([slots[0]], [slots[1]])))).all()
+    assert np.isnan(VehicleTypeTerm(0.05).weigh(scene.compare(([slots[0]], [slots[1]])))).all()
 
 
 def test_a_type_in_two_groups_is_refused() -> None:
