@@ -188,6 +188,7 @@ class Matcher:
                 self._witness.begin()
             events += self._resolver.resolve(epoch, self._watermark.left_behind)
             self._forget(epoch.at)
+            self._resolver.quality.advance(epoch.at)
         if until is None:
             self._resolver.quality.take_stock()
         else:

@@ -24,7 +24,7 @@ _TAKING_STOCK = 30.0
 _CYCLE_EVERY = 4
 """One join in so many has its cycle checked, which costs as much as weighing three pairs."""
 _AT_ONCE = 32
-"""Triples that are weighed in one go."""
+"""Triples that are weighed in one go, at least."""
 
 
 class _Guess(NamedTuple):
@@ -74,7 +74,9 @@ class QualityMonitor:
         self.report = QualityReport()
 
     def advance(self, now: Instant) -> None:
-        """Event time has come to ``now``: takes stock if it is time."""
+        """Event time has come to ``now``, all that is due then has been decided: looks back, and takes stock if it is time."""
+        if len(self._triples) >= _AT_ONCE:
+            self._check_cycles()
         if self._stocktaking is None or now >= after(self._stocktaking, _TAKING_STOCK):
             self._stocktaking = now
             self.take_stock()
@@ -141,8 +143,6 @@ class QualityMonitor:
         found = triple(self._scorer, slot, vehicle)
         if found is not None:
             self._triples.append((found, tuple(self._scorer.table.at(one).id for one in found)))
-            if len(self._triples) >= _AT_ONCE:
-                self._check_cycles()
 
     def _check_cycles(self) -> None:
         there = [

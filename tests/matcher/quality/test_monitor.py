@@ -9,8 +9,9 @@ import pytest
 from matcher import Matcher
 from matcher.quality import QualityMonitor, QualityReport
 from matcher.state import restored, state_of
+from matcher.trace import trace_to
 from tests.support.traffic import START, Seen, chain_site, complete_at_end, drive, streamed, tracklet
-from throughline.messages import Correction, MatcherRecord, MatchEvent, Progress, encode_json
+from throughline.messages import Correction, DecisionTrace, MatcherRecord, MatchEvent, Progress, encode_json
 from throughline.settings import Site, parse_site
 from throughline.times import after
 
@@ -159,13 +160,20 @@ def test_evidence_agrees_around_triples_unless_views_differ() -> None:
     assert blurred["contradict"] + blurred["weak"] > 0
 
 
-def test_it_changes_no_decision(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_changes_no_decision_and_no_trace(monkeypatch: pytest.MonkeyPatch) -> None:
     site = junction()
     records = streamed(site, drive(site, 40, seed=5, every=3.0, travel=1.0, noise=1.2))
-    watched = [encode_json(event) for event in run(Matcher(site), records)]
-    for name in ("advance", "closed", "guessed", "decided", "revised", "forget"):
+
+    def told() -> tuple[list[bytes], list[DecisionTrace]]:
+        matcher, traces = Matcher(site), list[DecisionTrace]()
+        trace_to(matcher, traces.append)
+        return [encode_json(event) for event in run(matcher, records)], traces
+
+    watched = told()
+    assert watched[1]
+    for name in ("advance", "take_stock", "closed", "guessed", "decided", "revised", "forget"):
         monkeypatch.setattr(QualityMonitor, name, lambda *_: None)
-    assert [encode_json(event) for event in run(Matcher(site), records)] == watched
+    assert told() == watched
 
 
 def test_it_goes_on_after_a_restart() -> None:
