@@ -48,6 +48,9 @@ class CityPlan:
         spread: Standard deviation of the logarithm of travel times.
         window: Site file's least and largest travel time of a link, as shares of its typical one.
         pair: Only two cameras, the first of which leads to the second.
+        overlap: Typical seconds for which a vehicle is seen by two cameras at once; 0: views do not overlap.
+        models: Networks that look at each vehicle.
+        whole: Tracklets are published once, when they are over, as recorded ones are; else when opened, every second, and closed.
         seed: Of everything random.
     """
 
@@ -61,6 +64,9 @@ class CityPlan:
     spread: float = 0.15
     window: tuple[float, float] = (0.6, 1.8)
     pair: bool = False
+    overlap: float = 0.0
+    models: int = 1
+    whole: bool = False
     seed: int = 1
 
 
@@ -89,13 +95,13 @@ class _Passage:
     end: float
     tracklet: str
     type: str
-    looks: list[Embedding]
+    looks: list[tuple[Embedding, ...]]
     revision: int = 0
 
 
 @dataclass(slots=True)
 class _Vehicle:
-    identity: FloatArray
+    identity: list[FloatArray]
     type: str
 
 
@@ -120,14 +126,28 @@ class City:
     def __post_init__(self) -> None:
         self._rng = np.random.default_rng(self.plan.seed)
         self._typical = self._links()
-        low, high = self.plan.window
         links = [
-            {"from": f"c{one}", "to": f"c{other}", "travel": {"min": low * typical, "typical": typical, "max": high * typical}}
+            {
+                "from": f"c{one}",
+                "to": f"c{other}",
+                "travel": dict(zip(("min", "typical", "max"), self.travel(one, other), strict=True)),
+            }
             for one, ways in enumerate(self._typical)
-            for other, typical in ways.items()
+            for other in ways
         ]
         cameras = [{"id": f"c{number}"} for number in range(self.plan.cameras)]
         self.site = parse_site(json.dumps({"site": "city", "cameras": cameras, "links": links}))
+
+    def travel(self, one: int, other: int) -> tuple[float, float, float]:
+        """Least, typical and most seconds from one camera to another, as the site file says."""
+        if self.plan.overlap:
+            return -2.0 * self.plan.overlap, -self.plan.overlap, 0.0
+        typical, (low, high) = self._typical[one][other], self.plan.window
+        return low * typical, typical, high * typical
+
+    def ways_to(self, camera: int) -> list[int]:
+        """Cameras from which a road leads to this one."""
+        return [one for one, ways in enumerate(self._typical) if camera in ways]
 
     def _links(self) -> list[dict[int, float]]:
         count_, (low, high) = self.plan.cameras, self.plan.travel
@@ -170,7 +190,10 @@ class City:
                 later(at, "arrive", camera, fleet.new())
                 later(at + float(self._rng.exponential(1.0 / self._new_rate(camera))), "new", camera, 0)
             else:
-                later(at, "report", camera, self._arrive(camera, about, at, fleet))
+                passage = self._arrive(camera, about, at, fleet)
+                later(passage.end if self.plan.whole else at, "report", camera, passage)
+                if self.plan.overlap:
+                    self._go_on(passage, later, fleet)
 
     def _new_rate(self, camera: int) -> float:
         """New vehicles a second: what comes in makes up for what leaves."""
@@ -205,9 +228,11 @@ class City:
         assert callable(later)  # noqa: S101 - as above
         over = at >= passage.end
         revision = passage.revision
+        if self.plan.whole:
+            revision = 0
         state = "closed" if over else "updated" if revision else "opened"
         looks = passage.looks[-1] if over else passage.looks[min(revision, len(passage.looks) - 1)]
-        told = () if revision >= _EMBEDDED_UPDATES and not over else (looks,)
+        told = () if revision >= _EMBEDDED_UPDATES and not over else looks
         record = Tracklet(
             "city", f"c{passage.camera}", passage.tracklet, revision, state,  # type: ignore[arg-type]  # one of the three words
             _instant(passage.start), _instant(min(at, passage.end)), _CLOCK,
@@ -218,14 +243,22 @@ class City:
         passage.revision += 1
         if not over:
             later(min(at + 1.0, passage.end), "report", passage.camera, passage)
-        elif (ways := self._typical[passage.camera]) and self._rng.random() < self.plan.go_on:
-            other = int(self._rng.choice(list(ways)))
-            low, high = (share * ways[other] for share in self.plan.window)
-            travel = float(np.clip(ways[other] * self._rng.lognormal(0.0, self.plan.spread), low, high))
-            later(passage.end + travel, "arrive", other, passage.vehicle)
-        else:
-            fleet.leave(passage.vehicle)
+        elif not self.plan.overlap:
+            self._go_on(passage, later, fleet)
         return encode_record(record)
+
+    def _go_on(self, passage: _Passage, later: object, fleet: _Fleet) -> None:
+        """To another camera, or out of the city."""
+        assert callable(later)  # noqa: S101 - as above
+        ways = self._typical[passage.camera]
+        if not ways or self._rng.random() >= self.plan.go_on:
+            fleet.leave(passage.vehicle)
+            return
+        other = int(self._rng.choice(list(ways)))
+        least, typical, most = self.travel(passage.camera, other)
+        drawn = self._rng.lognormal(0.0, self.plan.spread)
+        travel = float(np.clip(typical * drawn, least, most))
+        later(max(passage.start + 0.2, passage.end + travel), "arrive", other, passage.vehicle)
 
 
 class _Fleet:
@@ -241,7 +274,8 @@ class _Fleet:
 
     def new(self) -> int:
         self._created += 1
-        self.fleet[self._created] = _Vehicle(self._directions(1)[0], str(self._rng.choice(self._types, p=self._shares)))
+        identity = [self._directions(1)[0] for _ in range(self._plan.models)]
+        self.fleet[self._created] = _Vehicle(identity, str(self._rng.choice(self._types, p=self._shares)))
         return self._created
 
     def leave(self, vehicle: int) -> None:
@@ -251,15 +285,19 @@ class _Fleet:
     def _directions(self, number: int) -> FloatArray:
         return _unit(self._rng.standard_normal((number, self._plan.dimension), np.float32))
 
-    def looks(self, vehicle: _Vehicle) -> list[Embedding]:
-        """At first, and better and better."""
+    def looks(self, vehicle: _Vehicle) -> list[tuple[Embedding, ...]]:
+        """At first, and better and better; to each network."""
+        seen = [self._seen(_MODEL if number == 0 else f"{_MODEL}-{number}", one) for number, one in enumerate(vehicle.identity)]
+        return list(zip(*seen, strict=True))
+
+    def _seen(self, model: str, identity: FloatArray) -> list[Embedding]:
         share = self._plan.identity
         noise = self._directions(1 + _EMBEDDED_UPDATES + 3)
-        mean = _unit(math.sqrt(share) * vehicle.identity + math.sqrt(1.0 - share) * noise[0])
+        mean = _unit(math.sqrt(share) * identity + math.sqrt(1.0 - share) * noise[0])
         views = _unit(math.sqrt(0.8) * mean + math.sqrt(0.2) * noise[-3:])
         means = [_unit(mean + 0.5 / math.sqrt(1 + step) * noise[1 + step]) for step in range(_EMBEDDED_UPDATES)]
-        stages = [Embedding.of(_MODEL, _HASH, early, views[: 1 + step]) for step, early in enumerate(means)]
-        return [*stages, Embedding.of(_MODEL, _HASH, mean, views)]
+        stages = [Embedding.of(model, _HASH, early, views[: 1 + step]) for step, early in enumerate(means)]
+        return [*stages, Embedding.of(model, _HASH, mean, views)]
 
 
 def _unit(vectors: FloatArray) -> FloatArray:
