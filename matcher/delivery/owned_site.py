@@ -14,7 +14,7 @@ from matcher.delivery.needed import Needed
 from matcher.delivery.published import Published
 from matcher.delivery.snapshots import KeptRecord, Manifest, Snapshot, SnapshotStore
 from matcher.engine import Matcher
-from matcher.state import origin_of
+from matcher.state import StateError, origin_of
 from throughline.bus.protocol import Bus, Place, Record
 from throughline.bus.topics import MATCHES
 from throughline.messages import MatchEvent
@@ -41,8 +41,9 @@ class OwnedSite:
 
     It begins from the latest snapshot, reads again what has been decided after it and holds back the events of that, since they
     stand on Kafka already; then it is the very same matcher as before. A snapshot of other settings or of another build is of
-    no use: then all that can still be decided on is read again, from further back, and what is learned over longer times begins
-    anew. Whatever stands on Kafka by a different matcher is recognised and not said again, as long as it can come.
+    no use, nor is one that is damaged or gone: then all that can still be decided on is read again, from further back, and what
+    is learned over longer times begins anew. Whatever stands on Kafka by a different matcher is recognised and not said again, as
+    long as it can come.
 
     Args:
         bus: A started bus.
@@ -85,29 +86,53 @@ class OwnedSite:
 
         Raises:
             BusError: Kafka did not deliver.
-            StateError: the snapshot cannot be read.
         """
         began = time.perf_counter()
         first = (await self._bus.first_offsets([place]))[place]
         snapshot = await self._store.latest()
         manifest = None if snapshot is None else snapshot.manifest
-        how: _Begin = "begun" if manifest is None else "resumed" if manifest.origin == self._origin else "rebuilt"
         self.following = max(first, first if committed is None else committed, 0 if manifest is None else manifest.offset)
-        start = self.following if manifest is None else manifest.offset if how == "resumed" else manifest.needed
+        how: _Begin = "begun"
+        if snapshot is not None and snapshot.manifest.origin == self._origin and await self._sit_down(snapshot.state):
+            how, start = "resumed", snapshot.manifest.offset
+        else:
+            await self._sit_down(None)
+            if manifest is not None:
+                how, start = "rebuilt", manifest.needed
+            elif self.following > first:
+                how, start = "rebuilt", await self._far_enough_back(place, first)
+            else:
+                start = first
         if manifest is None:
             self._needed.add(start - 1, None)
         if start < first:
             self._say_gone(first - start)
             start = first
-        state = snapshot.state if snapshot is not None and how == "resumed" else None
-        self._worker = MatcherWorker(self._site, own_process=self._own_process, state=state)
-        self._exporter = Exporter(self._site, self._metrics, await self._worker.ready())
         latest = await self._recall(manifest, how)
         suppressed = await self._read_again(place, start, how)
         self._compare(suppressed, latest, how, self.following - start)
         self._metrics.matcher_starts.labels(self._site.site, how).inc()
         self._metrics.matcher_restore_seconds.labels(self._site.site).set(time.perf_counter() - began)
         return await self.snapshot(self.following) if how == "begun" else []
+
+    async def _sit_down(self, state: bytes | None) -> bool:
+        """Makes the matcher, from a state if there is one; False: the state cannot be read."""
+        worker = MatcherWorker(self._site, own_process=self._own_process, state=state)
+        try:
+            self._exporter = Exporter(self._site, self._metrics, await worker.ready())
+        except StateError as error:
+            worker.close()
+            log.error("the snapshot cannot be read, although it is of this build", site=self._site.site, error=str(error))
+            return False
+        self._worker = worker
+        return True
+
+    async def _far_enough_back(self, place: Place, first: int) -> int:
+        """Where to begin without any snapshot so as to know all that can still be decided on, by times of publication."""
+        async for batch in self._bus.read(place, max(first, self.following - 1), self.following):
+            for record in batch:
+                return max(first, (await self._bus.offsets_for_time([place], after(record.time, -self._memory)))[place])
+        return first
 
     def _say_gone(self, records: int) -> None:
         log.error(
@@ -164,7 +189,7 @@ class OwnedSite:
         elif how == "rebuilt":
             self._be_strange()
             log.warning(
-                "the snapshot is of other settings or of another build: what can still be decided on was read again, and what "
+                "there is no snapshot of these settings and this build: what can still be decided on was read again, and what "
                 "was learned before that begins anew",
                 **told,
             )

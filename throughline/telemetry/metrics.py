@@ -280,7 +280,7 @@ class Metrics:
         self.matcher_starts = self._counter(
             "matcher_starts",
             "Starts of a site's matcher, by how it began: 'begun' (with nothing), 'resumed' (from a snapshot, the very same), "
-            "'rebuilt' (settings or build have changed: from the tracklets).",
+            "'rebuilt' (from the tracklets: settings or build have changed, or the snapshot is damaged or gone).",
             "site",
             "how",
         )

@@ -275,6 +275,40 @@ async def test_other_settings_rebuild_from_the_tracklets_and_say_nothing_twice(k
     assert kafka.value("matcher_starts_total", site="test", how="resumed") == 1
 
 
+@pytest.mark.parametrize("fate", ["gone", "unreadable"])
+async def test_without_a_snapshot_that_can_be_read_it_rebuilds_from_the_tracklets(
+    kafka: Kafka, monkeypatch: pytest.MonkeyPatch, fate: str
+) -> None:
+    records = complete_at_end(SITE, drive(SITE, 40, seed=5))
+    half = len(records) // 2
+    if fate == "unreadable":
+        state = MatcherWorker.state
+
+        async def half_of_it(self: MatcherWorker) -> bytes:
+            return (await state(self))[:-50]
+
+        monkeypatch.setattr(MatcherWorker, "state", half_of_it)
+    await kafka.send(records[:half])
+    await kafka.serve()
+    monkeypatch.undo()
+    before = kafka.log()
+    if fate == "gone":
+        for log in kafka.bus._logs["throughline.state"]:
+            log.clear()
+    await kafka.send(records[half : half + 50])
+    await kafka.serve()
+    await kafka.send(records[half + 50 :])
+    await kafka.serve()
+    assert kafka.log()[: len(before)] == before
+    events = kafka.events()
+    assert [event.sequence for event in events] == list(range(1, len(events) + 1))
+    assert len({event.event for event in events}) == len(events)
+    firsts = [event.tracklet.tracklet for event in events if event.kind in ("confirmed", "new")]
+    assert sorted(firsts) == sorted({record.tracklet for record in records if isinstance(record, Tracklet)})
+    starts = {how: kafka.value("matcher_starts_total", site="test", how=how) for how in ("begun", "rebuilt", "resumed")}
+    assert starts == {"begun": 1, "rebuilt": 1, "resumed": 1}
+
+
 async def test_a_matcher_that_decides_otherwise_says_so_and_repeats_nothing(
     kafka: Kafka, monkeypatch: pytest.MonkeyPatch
 ) -> None:
