@@ -66,10 +66,7 @@ class Reading:
         told = probabilities if trust is None else [value * share for value, share in zip(probabilities, trust, strict=True)]
         if self.mixing is None:
             return list(told)
-        total = np.zeros(self.classes)
-        for value, row in zip(told, self.mixing, strict=True):
-            total += value * row
-        return list(total.tolist())
+        return list((np.array(told)[:, None] * self.mixing).sum(axis=0).tolist())
 
     def likelihoods(self, camera: int, probabilities: Sequence[float]) -> list[float]:
         """(C,) likelihood of each class up to scale, on a grid: sums of them are exact."""
