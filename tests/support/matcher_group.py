@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 from matcher import Matcher
+from matcher.state import packed_state_of
 from tests.support.bus import DEADLINE
 from tests.support.traffic import drive, streamed
 from throughline.bus import BusError, KafkaBus, Pipeline, Place
@@ -27,6 +28,7 @@ __all__ = [
     "log",
     "members",
     "publish",
+    "uninterrupted",
     "until_it_grows",
     "until_logged",
     "whole_log",
@@ -117,11 +119,17 @@ async def log(bus: KafkaBus, site: Site, topic: str = "matches") -> list[bytes]:
     return [r.value or b"" async for batch in bus.read(place, 0) for r in batch if r.key == site.site.encode()]
 
 
-async def whole_log(bus: KafkaBus, site: Site) -> list[bytes]:
-    """The events that an uninterrupted matcher makes of the tracklets on Kafka."""
+async def uninterrupted(bus: KafkaBus, site: Site) -> tuple[list[bytes], bytes]:
+    """The events that an uninterrupted matcher makes of the tracklets on Kafka, and what it has become then."""
     matcher = Matcher(site)
     records = [decode_record(value) for value in await log(bus, site, "tracklets")]
-    return [encode_json(event) for record in records for event in matcher.process(record)]
+    events = [encode_json(event) for record in records for event in matcher.process(record)]
+    return events, packed_state_of(matcher)
+
+
+async def whole_log(bus: KafkaBus, site: Site) -> list[bytes]:
+    """The events that an uninterrupted matcher makes of the tracklets on Kafka."""
+    return (await uninterrupted(bus, site))[0]
 
 
 async def count(bus: KafkaBus, site: Site) -> int:

@@ -10,11 +10,13 @@ from random import Random
 import msgspec
 import pytest
 
+from matcher import Matcher
 from matcher.deciding import MatcherWorker, Verdict
 from matcher.delivery import snapshots
 from matcher.delivery.owned_partition import OwnedPartition
 from matcher.delivery.snapshots import SnapshotStore
 from matcher.service import MatcherService
+from matcher.state import packed_state_of
 from tests.support.bus import DEADLINE, until
 from tests.support.traffic import chain_site, complete_at_end, drive, streamed
 from throughline.bus import BusError, MemoryBus
@@ -116,6 +118,12 @@ async def test_members_that_are_killed_at_any_moment_leave_the_log_of_one_that_w
                 await asyncio.sleep(random.choice([0.0, 0.01, 0.1]))
     await kafka.serve()
     assert kafka.log() == expected
+    matcher = Matcher(SITE)
+    for record in records:
+        matcher.process(record)
+    kept = await SnapshotStore(kafka.bus, SITE).latest()
+    assert kept is not None
+    assert kept.state == packed_state_of(matcher), "it has become what it would have become"
     assert [event.sequence for event in kafka.events()] == list(range(1, len(expected) + 1))
     assert kafka.value("matcher_starts_total", site="test", how="resumed") > 0
     assert kafka.value("matcher_divergences_total", site="test") == 0

@@ -11,10 +11,23 @@ from random import Random
 
 import pytest
 
+from matcher.delivery.snapshots import SnapshotStore
+from matcher.replay import Replay
 from tests.support.bus import DEADLINE
 from tests.support.kafka import KafkaServer
-from tests.support.matcher_group import Load, bus_of, log, members, publish, until_it_grows, until_logged, whole_log
+from tests.support.matcher_group import (
+    Load,
+    bus_of,
+    log,
+    members,
+    publish,
+    uninterrupted,
+    until_it_grows,
+    until_logged,
+    whole_log,
+)
 from tests.support.traffic import chain_site, drive, streamed
+from throughline.messages import encode_json
 from throughline.settings import Site
 
 pytestmark = pytest.mark.kafka
@@ -50,10 +63,16 @@ async def test_a_matcher_killed_at_random_leaves_the_log_of_one_that_was_not(kaf
         last = await running.start()
         await until_it_grows(bus, site)
         await load.end()
-        whole = await whole_log(bus, site)
+        whole, state = await uninterrupted(bus, site)
         await until_logged(bus, site, len(whole))
         await running.finish(last)
         assert await log(bus, site) == whole
+        kept = await SnapshotStore(bus, site).latest()
+        assert kept is not None
+        assert kept.state == state
+        replay = Replay(bus, site)
+        span = await replay.span(0, None)
+        assert [encode_json(event) async for events in replay.events(span) for event in events] == whole
         assert len(whole) > 300
 
 
