@@ -39,7 +39,7 @@ CONFUSABLE_COLOURS: Final[Mapping[tuple[str, str], float]] = {
 }
 """How often a camera calls the one colour by the name of the other: light, exposure and white balance differ between cameras.
 
-Neighbours in brightness or hue. The figures are of our choice: near to what networks for colours confuse in daylight."""
+Neighbours in brightness or hue. The figures are chosen, not measured."""
 
 _GRID = 2.0**20
 
