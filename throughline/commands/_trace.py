@@ -19,7 +19,7 @@ __all__ = ["add_trace", "trace_into", "written"]
 def add_trace(parser: argparse.ArgumentParser) -> None:
     """Adds the option."""
     parser.add_argument(
-        "--trace", type=Path, metavar="FILE", help="also write what was weighed for each decision, one JSON object a line (slow)"
+        "--trace", type=Path, metavar="FILE", help="also write what was weighed for each decision, one JSON object a line"
     )
 
 
