@@ -38,13 +38,13 @@ def cameras(folder: Path) -> Iterator[dict[str, str]]:
         yield {name: camera["url"] for name, camera in ready["cameras"].items()}
 
 
-def site_file(folder: Path, urls: dict[str, str], kafka: dict[str, Any], metrics_port: int) -> Path:
+def site_file(folder: Path, urls: dict[str, str], kafka: dict[str, Any], metrics_port: int, search_port: int) -> Path:
     site = {
         "site": "drawn",
         "kafka": kafka,
         "models": {"detector": "motion", "embedders": [{"model": "colour-histogram"}]},
         "telemetry": {"port": metrics_port},
-        "search": {"port": 0},
+        "search": {"port": search_port},
         "matching": {"confirm_after": "2s", "lateness": "2s"},
         "cameras": [{"id": name, "url": url} for name, url in urls.items()] + [{"id": "gone", "url": "rtsp://127.0.0.1:9/none"}],
         "links": [
@@ -94,7 +94,7 @@ def status(port: int, path: str) -> tuple[int, str]:
 def test_live_cameras_give_match_events_and_a_missing_one_disturbs_nobody(
     broker: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    metrics_port = find_free_port()
+    metrics_port, search_port = find_free_port(), find_free_port()
     prefix = f"t{uuid.uuid4().hex[:12]}"
     if broker == "embedded":
         port = find_free_port()
@@ -105,20 +105,31 @@ def test_live_cameras_give_match_events_and_a_missing_one_disturbs_nobody(
     settings = KafkaSettings(bootstrap_servers=servers, prefix=prefix)
     log = tmp_path / "run.log"
     with cameras(tmp_path) as urls:
-        site = site_file(tmp_path, urls, kafka, metrics_port)
+        site = site_file(tmp_path, urls, kafka, metrics_port, search_port)
         with python_process(["-m", "throughline.commands", "run", str(site)], log) as product:
             wait_until(lambda: status(metrics_port, "/readyz")[0] == 200, PATIENCE, "the product to be ready")
 
+            def is_confirmed(event: MatchEvent) -> bool:
+                elsewhere = event.joined is not None and event.joined.camera != event.tracklet.camera  # a track may break, too
+                return event.kind == "confirmed" and elsewhere
+
             def confirmed(values: list[bytes]) -> bool:
-                return any(event.kind == "confirmed" and event.joined for event in map(decode_match_event, values))
+                return any(map(is_confirmed, map(decode_match_event, values)))
 
             events: list[MatchEvent] = [
                 decode_match_event(value) for value in asyncio.run(read_until(settings, servers, "matches", confirmed))
             ]
-            join = next(event for event in events if event.kind == "confirmed" and event.joined)
+            join = next(filter(is_confirmed, events))
             assert join.link in ("c01->c02", "c02->c03")
             assert join.evidence
             assert join.probability is not None
+
+            answered, text = status(search_port, f"/candidates/{join.tracklet.tracklet}")
+            assert answered == 200, text
+            ranked = {one["tracklet"]: one for one in json.loads(text)["candidates"]}
+            assert join.joined is not None
+            assert ranked[join.joined.tracklet]["link"] == join.link
+            assert {part["term"] for part in ranked[join.joined.tracklet]["evidence"]} >= {"prior", "travel_time"}
 
             def about_the_missing(values: list[bytes]) -> list[CameraStatus]:
                 return [found for found in map(decode_camera_status, values) if found.camera == "gone" and found.error]
