@@ -29,7 +29,7 @@ Rank: TypeAlias = Callable[[str, str, int], Awaitable[Ranking | None]]
 """Site id, tracklet id and how many are wanted, to what `matcher.service.MatcherService.candidates` answers."""
 
 _AT_ONCE: Final = 4
-"""Searches under way; more wait for their turn."""
+"""Questions under way; more wait for their turn."""
 
 _BODY_SECONDS: Final = 30.0
 
@@ -126,7 +126,8 @@ class SearchServer:
                 raise QuestionError(f"{name}: there is no such parameter; there are site, limit")
         limit = limit_of(parameters.get("limit", [None])[0])
         tracklet = request.match_info["tracklet"]
-        ranking = await self._rank(service.site, tracklet, limit)
+        async with self._turns:  # decisions wait meanwhile
+            ranking = await self._rank(service.site, tracklet, limit)
         if ranking is None:
             raise UnknownError(f"no tracklet {tracklet} can be joined: it is not known, or too long ago (matching.horizon)")
         return _json(candidates_answer(service.site, ranking))
