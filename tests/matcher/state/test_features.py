@@ -17,7 +17,7 @@ from matcher.state.encoding import encode
 from matcher.state.snapshot import _parts
 from matcher.topology import Topology
 from tests.support.ground import calibrated_site, moving
-from tests.support.traffic import Seen, chain_site, drive, streamed
+from tests.support.traffic import Seen, chain_site, complete_at_end, drive, streamed
 from throughline.messages import Embedding, MatcherRecord, encode_json
 from throughline.settings import Site
 from throughline.types import ORIENTATIONS, VEHICLE_COLOURS
@@ -149,3 +149,17 @@ def test_nothing_is_kept_beside_the_matcher() -> None:
         other_found += lines(other, others[place : place + 40])
     assert found == expected
     assert other_found == other_expected
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_state_grows_with_what_is_there_and_not_with_time(seed: int) -> None:
+    site = chain_site(3, "confirm_after: 8, horizon: 60, reranking: {enabled: true}")
+    seen = drive(site, 500, seed=seed, every=3.0)
+    matcher, sizes = Matcher(site), []
+    for place, record in enumerate(complete_at_end(site, seen)):
+        matcher.process(record)
+        if place % 250 == 0:
+            sizes.append(len(state_of(matcher)))
+    early, late = max(sizes[4:10]), max(sizes[-6:-1])
+    assert matcher.statistics.gallery < 150
+    assert late < 1.15 * early, sizes
