@@ -1,10 +1,10 @@
 """All sightings in memory as arrays, so that what is known of many is computed at once.
 
 Every sighting has a *slot*, a row number that holds as long as it is in memory; slots are used again. Vectors are rounded to
-a grid of 2^-11. Products of two such numbers are multiples of 2^-22, and sums of them over unit vectors stay below 4, so
-float32 holds every intermediate result exactly: a cosine is the same to the last bit in whatever order, shape or batch a BLAS
-computes it. The rounding moves a cosine by 2e-4, a thousandth of what noise does. Types, colours and orientations stand on a
-grid of 2^-20, for the same reason.
+a grid of 2^-11, and kept as whole steps of it: two bytes a number. Products of two such numbers are multiples of 2^-22, and sums
+of them over unit vectors stay below 4, so float32 holds every intermediate result exactly: a cosine is the same to the last bit
+in whatever order, shape or batch a BLAS computes it. The rounding moves a cosine by 2e-4, a thousandth of what noise does.
+Types, colours and orientations stand on a grid of 2^-20, for the same reason.
 """
 
 from __future__ import annotations
@@ -19,17 +19,18 @@ from matcher.paths import Paths
 from matcher.readings import TYPES, LikelihoodColumn, Readings
 from matcher.sightings import Looks, ModelKey, Sighting
 from matcher.topology import Topology
-from throughline.types import FloatArray
+from throughline.types import FloatArray, IntArray
 
-__all__ = ["LookColumn", "SightingTable", "on_grid"]
+__all__ = ["STEP", "LookColumn", "SightingTable", "in_steps"]
 
-_GRID = np.float32(2048.0)
+STEP = np.float32(2.0**-11)
+"""Of the grid that vectors stand on."""
 _FIRST_CAPACITY = 256
 
 
-def on_grid(vectors: FloatArray) -> FloatArray:
-    """Rounded so that products of unit vectors are exact in float32."""
-    return np.asarray(np.rint(vectors * _GRID) / _GRID, np.float32)
+def in_steps(vectors: FloatArray) -> npt.NDArray[np.int16]:
+    """Unit vectors rounded to whole steps of the grid, so that products of them are exact in float32."""
+    return np.asarray(np.rint(vectors / STEP), np.int16)
 
 
 @dataclass
@@ -39,16 +40,20 @@ class LookColumn:
     Attributes:
         key: The network.
         bit: Its bit in `SightingTable.seen_by`.
-        views: (capacity, 1 + K, D) float32 on the grid: the mean, then single views, the first repeated where there are fewer.
+        views: (capacity, 1 + K, D) in steps of the grid: the mean, then single views, the first repeated where there are fewer.
         singles: (capacity,) how many single views there are.
         users: Slots in use.
     """
 
     key: ModelKey
     bit: int
-    views: FloatArray
+    views: npt.NDArray[np.int16]
     singles: npt.NDArray[np.int8]
     users: int = 0
+
+    def vectors(self, slots: int | IntArray, view: int | slice) -> FloatArray:
+        """Views of sightings, as float32 on the grid."""
+        return self.views[slots, view].astype(np.float32) * STEP
 
 
 class _Numbers:
@@ -174,8 +179,8 @@ class SightingTable:
         for key, vectors in looks.items():
             column = self._column(key, vectors.shape[1], len(vectors) - 1)
             count = len(vectors)
-            column.views[slot, :count] = on_grid(vectors)
-            column.views[slot, count:] = column.views[slot, min(1, count - 1)] if count > 1 else 0.0
+            column.views[slot, :count] = in_steps(vectors)
+            column.views[slot, count:] = column.views[slot, min(1, count - 1)] if count > 1 else 0
             column.singles[slot] = count - 1
             column.users += 1
             self.seen_by[slot] |= column.bit
@@ -186,12 +191,12 @@ class SightingTable:
         if any(column is None or not self.seen_by[slot] & column.bit for column in known):
             return -1.0
         pairs = zip(known, looks.values(), strict=True)
-        return min((float(column.views[slot, 0] @ vectors[0]) for column, vectors in pairs if column is not None), default=-1.0)
+        return min((float(column.vectors(slot, 0) @ vectors[0]) for column, vectors in pairs if column is not None), default=-1.0)
 
     def looks(self, slot: int) -> dict[ModelKey, FloatArray]:
         """How a sighting looks, as `set_looks` takes it."""
         return {
-            column.key: column.views[slot, : 1 + column.singles[slot]].copy()
+            column.key: column.vectors(slot, slice(1 + int(column.singles[slot])))
             for column in self.columns.values()
             if self.seen_by[slot] & column.bit
         }
@@ -221,7 +226,7 @@ class SightingTable:
         if column is None:
             taken = {other.bit for other in self.columns.values()}
             bit = next(1 << place for place in range(62) if 1 << place not in taken)
-            views = np.zeros((len(self.sightings), 1 + singles, dimension), np.float32)
+            views = np.zeros((len(self.sightings), 1 + singles, dimension), np.int16)
             column = LookColumn(key, bit, views, np.zeros(len(self.sightings), np.int8))
             self.columns[key, dimension] = column
         wider = 1 + singles - column.views.shape[1]

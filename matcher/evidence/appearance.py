@@ -14,7 +14,7 @@ from matcher.evidence.calibration import DEFAULTS, UNKNOWN, Calibration, Calibra
 from matcher.evidence.reranking import Reranking
 from matcher.evidence.term import PairBatch, Ratios
 from matcher.sightings import ModelKey
-from matcher.table import LookColumn, SightingTable
+from matcher.table import STEP, LookColumn, SightingTable
 from throughline.types import IntArray
 
 __all__ = ["AppearanceTerm", "Similarities"]
@@ -204,7 +204,7 @@ class AppearanceTerm:
         if not columns or any(column.singles[slot] < _LEAST_SINGLES for column in columns):
             return
         weights = [self._weights.get(column.key[0], 1.0) for column in columns]
-        alike = [float(column.views[slot, 1] @ column.views[slot, column.singles[slot]]) for column in columns]
+        alike = [float(column.vectors(slot, 1) @ column.vectors(slot, int(column.singles[slot]))) for column in columns]
         mean = sum(weight * value for weight, value in zip(weights, alike, strict=True)) / sum(weights)
         self.calibration((tuple(column.key for column in columns), True)).one_track(mean)
 
@@ -219,8 +219,9 @@ def _cosines(column: LookColumn, left: IntArray, right: IntArray, *, single: boo
     singles = [(row, other) for row in range(1, rows) for other in range(1, rows)][1:]
     at_once = max(1, _PRODUCTS_AT_ONCE // (rows * rows * dimension))
     for low, high in ((at, min(at + at_once, end)) for start, end in pairwise(borders) for at in range(start, end, at_once)):
-        products = views[left[low:high]].reshape(-1, dimension) @ views[right[low]].T
-        products = products.reshape(high - low, rows, rows)
+        # In steps: whole numbers below 2^24, which float32 holds exactly.
+        products = views[left[low:high]].reshape(-1, dimension).astype(np.float32) @ views[right[low]].T.astype(np.float32)
+        products = products.reshape(high - low, rows, rows) * (STEP * STEP)
         mean[low:high] = products[:, 0, 0]
         if several:
             # Entry by entry: maxima along axes so short take several times as long.

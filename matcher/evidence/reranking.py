@@ -152,7 +152,7 @@ class Reranking:
         total, weights = np.zeros((count, count)), 0.0
         for column in sorted((c for c in table.columns.values() if networks & c.bit), key=lambda c: c.key):
             weight = self._weights.get(column.key[0], 1.0)
-            means = column.views[slots, 0]
+            means = column.vectors(slots, 0)
             total += weight * (means @ means.T)
             weights += weight
         distances = np.maximum(0.0, 2.0 - 2.0 * total / weights)
