@@ -92,7 +92,7 @@ def test_gates_count_before_too() -> None:
     tracklets = passages(12)
     names = [(f"c1-{one}", "c2-6") for one in range(12)]
     without = judged(tracklets, names, SETTINGS)
-    impostor = tracklet("c1", 26.0, 27.0, name="too-late", look=unpack(tracklets[13].embeddings)["test", "0" * 16][0])
+    impostor = tracklet("c1", 27.5, 33.0, name="still-there", look=unpack(tracklets[13].embeddings)["test", "0" * 16][0])
     assert judged([*tracklets, impostor], names, SETTINGS).tolist() == without.tolist()
 
 

@@ -68,7 +68,7 @@ async def asked(site: Path, capsys: pytest.CaptureFixture[str]) -> AsyncIterator
 async def decided_between(_: str, name: str, limit: int) -> Ranking | None:
     matcher, view = Matcher(chain_site(2)), np.ones(8)
     matcher.process(tracklet("c1", 0, 3, look=view, name="a"))
-    matcher.process(tracklet("c1", 21, 22, look=view, name="open", state="updated"))
+    matcher.process(tracklet("c1", 22, 28, look=view, name="beside"))
     matcher.process(tracklet("c2", 23, 26, look=view, name="b/c 1"))
     return matcher.candidates(name, limit)
 
@@ -121,7 +121,7 @@ async def test_candidates_are_ranked_with_what_speaks_for_each(
         r"[+]\d+\.\d\d +a +c1 +2023-11-14T22:13:20 +2023-11-14T22:13:23 +\(not decided yet\) +20\.0 +prior [+-]", first
     )
     assert "appearance +" in first
-    assert re.match(r"- +open +c1 .* rejected: travel_window$", second)
+    assert re.match(r"- +beside +c1 .* rejected: travel_window$", second)
     assert await search("--tracklet", "b/c 1", "--candidates", "--limit", "1", "--json", *where) == 0
     (best,) = json.loads(capsys.readouterr().out)["candidates"]
     assert (best["tracklet"], best["link"]) == ("a", "c1->c2")
