@@ -145,7 +145,7 @@ class Gallery:
         found: list[int] = []
         for link in self._topology.incoming(sighting.camera):
             camera = self._cameras[link.from_]
-            first, last = _from_to(sighting.start, -link.maximum - slack, -link.minimum + slack)
+            first, last = _from_to(sighting.start, -link.maximum - link.reach - slack, -link.minimum + link.reach + slack)
             found += camera.ends.between(first, last)
             found += [other for other, end in camera.open.items() if end <= last]
         own = self._own(sighting.camera)
@@ -157,8 +157,9 @@ class Gallery:
         slack = self._widening(sighting)
         found = self.before(slot)
         for link in self._topology.outgoing(sighting.camera):
-            longest = _ONE_DAY if sighting.open else link.maximum + slack
-            found += self.started(link.to, *_from_to(sighting.end, link.minimum - slack, longest))
+            widened = link.reach + slack
+            longest = _ONE_DAY if sighting.open else link.maximum + widened
+            found += self.started(link.to, *_from_to(sighting.end, link.minimum - widened, longest))
         own = self._own(sighting.camera)
         found += self.started(sighting.camera, *_from_to(sighting.end, 0.0, own.maximum))
         return [other for other in dict.fromkeys(found) if other != slot]

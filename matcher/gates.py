@@ -71,7 +71,8 @@ class Relations:
             return ()
         link, slack = topology.links[number], float(self.slack[place])
         name = REASONS[TRAVEL_WINDOW]
-        return (Gate(name, float(self.travel[place]), link.minimum - slack, link.maximum + slack),)
+        widened = link.reach + slack
+        return (Gate(name, float(self.travel[place]), link.minimum - widened, link.maximum + widened),)
 
 
 def relate(table: SightingTable, topology: Topology, first: IntArray, second: IntArray) -> Relations:
@@ -118,9 +119,10 @@ def _directed(table: SightingTable, topology: Topology, earlier: IntArray, later
     same = leaving == coming
     slack = topology.slack(table.variance[earlier], table.variance[later])
     link = topology.find(leaving, coming)
-    too_soon = travel < topology.minimum[link] - slack
+    widened = slack + topology.reach[link]
+    too_soon = travel < topology.minimum[link] - widened
     rejected = np.zeros(len(travel), np.int8)
-    rejected[too_soon | ((travel > topology.maximum[link] + slack) & ~still_open)] = TRAVEL_WINDOW
+    rejected[too_soon | ((travel > topology.maximum[link] + widened) & ~still_open)] = TRAVEL_WINDOW
     impossible = too_soon
     none = link < 0
     rejected[none] = NO_LINK

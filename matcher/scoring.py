@@ -18,6 +18,7 @@ from matcher.evidence.reranking import Reranking
 from matcher.evidence.same_camera import SameCameraTerm
 from matcher.evidence.term import Learner, PairBatch, Ratios, Term
 from matcher.evidence.travel_time import TravelTimeTerm
+from matcher.evidence.travel_window import TravelWindowTerm
 from matcher.evidence.vehicle_size import VehicleSizeTerm
 from matcher.evidence.vehicle_type import VehicleTypeTerm
 from matcher.gallery import Gallery
@@ -121,12 +122,13 @@ class Scorer:
         if matching.reranking.enabled:
             self.reranking = Reranking(matching.reranking, weights, matching.decision_window, topology, table)
         self.appearance = AppearanceTerm(weights, len(topology.links), matching.exemplar_weight, self.reranking)
-        self.travel_time = TravelTimeTerm(topology)
+        self.travel_time = TravelTimeTerm(topology, matching.window_penalty)
         calibrated = table.paths is not None
         switched: tuple[tuple[Term, bool], ...] = (
             (self.prior, True),
             (self.appearance, matching.appearance),
             (self.travel_time, matching.travel_time),
+            (TravelWindowTerm(matching.window_penalty, topology), bool(topology.reach.any())),
             (VehicleTypeTerm(matching.type_doubt), matching.vehicle_type),
             (ColourTerm(matching.colour_doubt, matching.colour_weight), matching.colour),
             (OrientationTerm(topology, matching.orientation_doubt, matching.orientation_confidence), matching.orientation),

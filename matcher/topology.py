@@ -17,6 +17,8 @@ __all__ = ["Link", "Topology"]
 
 _STANDARD_DEVIATIONS = 3.0
 """How many of them a gate is widened by, for the clocks of both cameras."""
+_WORTH_A_THOUGHT = 5.0
+"""Log-odds that a travel time beyond a soft window may cost."""
 _FRAGMENT = (0.0, 0.3, 3.5)
 """Seconds from the end of a broken track to the start of its continuation in the same camera: least, typical, most."""
 _FRAGMENT_LOG_PRIOR = -3.0
@@ -36,6 +38,7 @@ class Link:
         opposite_view: The cameras see opposite sides of a vehicle.
         log_prior: Added to the log-odds of each join by this link.
         listed: The site file names it; what nobody has listed excludes nothing.
+        reach: Seconds beyond the window, on either side, that are weighed instead of rejected.
     """
 
     from_: str
@@ -46,6 +49,7 @@ class Link:
     opposite_view: bool = False
     log_prior: float = 0.0
     listed: bool = True
+    reach: float = 0.0
 
     @property
     def name(self) -> str:
@@ -72,6 +76,7 @@ class Topology:
         minimum: (L,) of each link, seconds.
         maximum: (L,) of each link, seconds.
         log_prior: (L,) of each link.
+        reach: (L,) of each link, seconds.
         from_: (L,) number of the camera that each link leads away from.
         unlisted: (L,) whether the site file names none.
         learned: (L,) whether what is not listed is learned.
@@ -81,6 +86,7 @@ class Topology:
     def __init__(self, site: Site) -> None:
         self._uncertainty = {camera.id: camera.clock.uncertainty for camera in site.cameras}
         self._links: dict[tuple[str, str], Link] = {}
+        self._window, self._reach = site.matching.window, _WORTH_A_THOUGHT / site.matching.window_penalty
         self._add_groups(site)
         self._add_listed(site)
         if site.unlisted_links != "deny":
@@ -116,7 +122,8 @@ class Topology:
 
     def _add(self, first: str, second: str, said: LinkDefaults) -> None:
         travel = said.travel
-        self._links[first, second] = Link(first, second, travel.min, travel.mode, travel.max, said.opposite_view)
+        reach = self._reach if (said.window or self._window) == "soft" else 0.0
+        self._links[first, second] = Link(first, second, travel.min, travel.mode, travel.max, said.opposite_view, reach=reach)
 
     def _number_links(self) -> None:
         """Links as arrays, in the order of ``from`` and ``to``, the continuations of broken tracks behind them."""
@@ -131,6 +138,7 @@ class Topology:
         self.minimum = np.array([link.minimum for link in self.links])
         self.maximum = np.array([link.maximum for link in self.links])
         self.log_prior = np.array([link.log_prior for link in self.links])
+        self.reach = np.array([link.reach for link in self.links])
         self.from_ = np.array([self._numbers[link.from_] for link in self.links])
         self.unlisted = np.array([not link.listed for link in self.links])
         self.learned = self.unlisted & self._learns
@@ -186,5 +194,5 @@ class Topology:
 
     @property
     def longest_travel(self) -> float:
-        """Most seconds that any link allows."""
-        return max((link.maximum for link in self._links.values()), default=0.0)
+        """Most seconds that any link allows, a soft window's reach included."""
+        return max((link.maximum + link.reach for link in self._links.values()), default=0.0)

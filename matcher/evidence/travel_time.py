@@ -92,10 +92,13 @@ class TravelTimeDensity:
         elsewhere: Passages by any link of the site, which the prior is drawn toward; None: it is not.
     """
 
-    def __init__(self, link: Link, elsewhere: _Passages | None = None) -> None:
-        self._minimum, self._width = link.minimum, link.window / _CELLS
-        self._window = link.window
-        self._centres = np.asarray(link.minimum + (np.arange(_CELLS) + 0.5) * self._width, np.float64)
+    def __init__(self, link: Link, elsewhere: _Passages | None = None, penalty: float = 1.0) -> None:
+        self._minimum, self._window = link.minimum - link.reach, link.window
+        self._width = (link.window + 2.0 * link.reach) / _CELLS
+        self._centres = np.asarray(self._minimum + (np.arange(_CELLS) + 0.5) * self._width, np.float64)
+        excess = np.maximum(0.0, np.maximum(link.minimum - self._centres, self._centres - link.maximum))
+        self._floor = _FLOOR / self._window * np.exp(-penalty * excess)
+        self._penalty = penalty * excess
         below = max(link.typical - link.minimum, self._width)
         above = max(link.maximum - link.typical, self._width)
         distance = self._centres - link.typical
@@ -123,7 +126,7 @@ class TravelTimeDensity:
         """(cells,) log of the density over that of the background, in which any time in the window is as likely."""
         if self._density is None:
             self._density = self._estimate()
-        return np.asarray(np.log(self._density * self._window))
+        return np.asarray(np.log(self._density * self._window) + self._penalty)
 
     def ratio(self, seconds: float) -> float:
         """The log ratio of one travel time; beyond the window's ends it is that of the end."""
@@ -136,7 +139,7 @@ class TravelTimeDensity:
             prior = (_PRIOR_STRENGTH * prior + shape) / (_PRIOR_STRENGTH + weight)
         passed, weight = self._passages.smoothed(self._centres)
         estimate = (_PRIOR_STRENGTH * prior + passed) / (_PRIOR_STRENGTH + weight)
-        return np.asarray((1.0 - _FLOOR) * estimate + _FLOOR / self._window)
+        return np.asarray((1.0 - _FLOOR) * estimate + self._floor)
 
     @property
     def mean(self) -> float:
@@ -159,12 +162,13 @@ class TravelTimeTerm:
     name = "travel_time"
     unit = "s"
 
-    def __init__(self, topology: Topology) -> None:
-        self._topology = topology
+    def __init__(self, topology: Topology, penalty: float = 1.0) -> None:
+        self._topology, self._penalty = topology, penalty
         self._densities: dict[int, TravelTimeDensity] = {}
         self._known = np.zeros(len(topology.links), np.bool_)
         self._ratios = np.zeros((len(topology.links), _CELLS), np.float32)
-        self._cells_a_second = _CELLS / (topology.maximum - topology.minimum)
+        self._beginning = topology.minimum - topology.reach
+        self._cells_a_second = _CELLS / (topology.maximum - topology.minimum + 2.0 * topology.reach)
         self._learned: dict[int, None] = {}
         self._elsewhere = _Passages(_ELSEWHERE, 1.0, _ELSEWHERE_BANDWIDTH)
         self._elsewhere_is_new = False
@@ -174,7 +178,7 @@ class TravelTimeTerm:
         """What is known of the travel time of the link with this number."""
         if link not in self._densities:
             elsewhere = self._elsewhere if self._topology.learned[link] else None
-            self._densities[link] = TravelTimeDensity(self._topology.links[link], elsewhere)
+            self._densities[link] = TravelTimeDensity(self._topology.links[link], elsewhere, self._penalty)
         return self._densities[link]
 
     def learn(self, link: int, seconds: float, probability: float) -> None:
@@ -207,7 +211,7 @@ class TravelTimeTerm:
             for number in np.unique(link[~known & usable]).tolist():
                 self._ratios[number] = self.density(number).log_ratios()
                 self._known[number] = True
-        seconds = (relations.travel - self._topology.minimum[link]) * self._cells_a_second[link]
+        seconds = (relations.travel - self._beginning[link]) * self._cells_a_second[link]
         cells = np.minimum(np.maximum(seconds, 0.0), _CELLS - 1.0).astype(np.int64)
         return batch.mean(self._ratios[link, cells].astype(np.float64), usable)
 

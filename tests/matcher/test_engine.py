@@ -76,7 +76,7 @@ def test_a_term_that_is_switched_off_is_in_no_event(switch: str) -> None:
     )
     (joined,) = [event for event in run(site, records) if event.kind == "confirmed"]
     terms = {part.term for part in joined.evidence}
-    assert terms == {"prior", "appearance", "travel_time", "vehicle_type"} - {switch}
+    assert terms == {"prior", "appearance", "travel_time", "travel_window", "vehicle_type"} - {switch}
 
 
 def test_an_event_explains_itself() -> None:
@@ -95,7 +95,7 @@ def test_an_event_explains_itself() -> None:
     assert joined.margin == pytest.approx(joined.log_odds)
     assert joined.probability == pytest.approx(1 / (1 + np.exp(-joined.log_odds)))
     (gate,) = joined.gates
-    assert (gate.gate, gate.value, gate.low, gate.high) == ("travel_window", 20.0, 5.0, 60.0)
+    assert (gate.gate, gate.value, gate.low, gate.high) == ("travel_window", 20.0, 0.0, 65.0), "the window and its reach"
     assert joined.runner_up is not None
     assert joined.runner_up.tracklet is None, "the only alternative is a new vehicle"
     assert joined.models == {"test": "0" * 16}
@@ -167,7 +167,7 @@ def test_without_looks_travel_time_alone_decides_where_traffic_is_thin() -> None
 
 
 def test_what_is_impossible_is_never_joined_and_counted() -> None:
-    site = chain_site(3)
+    site = chain_site(3, "window: hard")
     look = np.ones(8)
     seen = [
         Seen(tracklet("c1", 0, 3, look=look, name="a"), 0),

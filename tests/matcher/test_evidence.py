@@ -65,7 +65,7 @@ def test_a_travel_time_that_is_not_known_yet_says_nothing() -> None:
     opened = compared(tracklet("c1", 0, 3, state="updated"), tracklet("c2", 20, 25))
     assert np.isnan(term.weigh(opened)).all()
     known = passing(20.0)
-    assert term.weigh(known)[0] == pytest.approx(TravelTimeDensity(LINK).ratio(20.0), abs=1e-6)
+    assert term.weigh(known)[0] == pytest.approx(TravelTimeDensity(Scene(SITE).topology.links[0]).ratio(20.0), abs=1e-6)
     assert (term.measured(known, 0), term.unit) == (20.0, "s")
 
 

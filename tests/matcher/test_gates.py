@@ -15,7 +15,7 @@ from throughline.settings import parse_site
 from throughline.types import ClockSource
 
 SITE = parse_site(
-    "site: test\ncameras: [{id: a}, {id: b}, {id: c}]\n"
+    "site: test\nmatching: {window: hard}\ncameras: [{id: a}, {id: b}, {id: c}]\n"
     "links: [{from: a, to: b, travel: {min: -2, typical: 1, max: 10}}, {from: b, to: a, travel: {min: 5, max: 9}}]"
 )
 
@@ -60,6 +60,23 @@ def test_the_window_of_the_link(start: float, rejected: str | None, impossible: 
     assert (relation.rejected, relation.impossible) == (rejected, impossible)
     assert relation.earlier == "a"
     assert relation.travel == pytest.approx(start - 20)
+
+
+def test_the_window_is_that_of_a_slow_test_of_intervals() -> None:
+    """It walks in steps from where the one track ends, and looks whether the other one begins there."""
+    rng = np.random.default_rng(7)
+    passed = 0
+    for _ in range(300):
+        starts = rng.integers(0, 40, 2) / 2
+        ends = starts + rng.integers(2, 20, 2) / 2
+        first, second = seen("a", starts[0], ends[0]), seen("b", starts[1], ends[1])
+        relation = relate(first, second)
+        (low, high), (earlier, later) = ((-2, 10), (0, 1)) if relation.earlier == "a" else ((5, 9), (1, 0))
+        slow = any(ends[earlier] + step / 2 == starts[later] for step in range(2 * low, 2 * high + 1))
+        assert (relation.link is not None) == slow
+        assert relation.impossible == (not slow and starts[later] < ends[earlier] + low)
+        passed += slow
+    assert 50 < passed < 250
 
 
 def test_doubt_about_the_clocks_widens_it() -> None:

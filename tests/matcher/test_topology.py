@@ -27,7 +27,19 @@ def test_links_lead_one_way_unless_they_say_otherwise() -> None:
     assert (back.minimum, back.typical, back.maximum) == (4.0, 5.0, 8.0)
     assert [link.name for link in found.incoming("b")] == ["a->b", "c->b"]
     assert [link.name for link in found.outgoing("b")] == ["b->c"]
-    assert found.longest_travel == 8.0
+    assert found.longest_travel == 8.0 + back.reach
+
+
+def test_soft_windows_reach_as_far_as_a_penalty_is_worth_a_thought() -> None:
+    found = topology(
+        "matching: {window: soft, window_penalty: 0.5}\n"
+        "groups: {g: {cameras: [b, c], link: {travel: {min: 0, max: 9}, window: hard}}}\n"
+        "links: [{from: a, to: b, travel: {min: 1, max: 3}}]\nunlisted_links: learn\n"
+    )
+    reaches = dict(zip((link.name for link in found.links), found.reach.tolist(), strict=True))
+    assert reaches["a->b"] == 10.0
+    assert reaches["b->c"] == reaches["c->b"] == 0.0
+    assert reaches["a->c"] == reaches["a->a"] == 0.0, "what nobody has listed, and a broken track, have windows of their own"
 
 
 def test_a_listed_link_overrides_that_of_its_group() -> None:

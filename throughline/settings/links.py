@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -36,6 +36,7 @@ class LinkDefaults(Section):
     """What a link says beside its two ends."""
 
     travel: TravelSettings
+    window: Literal["hard", "soft"] | None = Field(None, description="Overrides `matching.window` for this link.")
     opposite_view: bool = Field(False, description="The two cameras see opposite sides of a vehicle.")
 
 

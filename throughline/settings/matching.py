@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -41,6 +41,13 @@ class MatchingSettings(Section):
         0.5, ge=0, le=1, description="Weight of the two single views that are most alike, beside that of the means of all views."
     )
     travel_time: bool = Field(True, description="Weigh how likely the travel time is.")
+    window: Literal["hard", "soft"] = Field(
+        "soft",
+        description="A travel time outside a link's `min` and `max` is impossible (`hard`), or costs `window_penalty` (`soft`).",
+    )
+    window_penalty: float = Field(
+        1.0, gt=0, le=1000, description="Log-odds that each second outside a soft window costs; at 5 in all the gate closes."
+    )
     vehicle_type: bool = Field(True, description="Weigh whether two tracklets are of one type.")
     type_doubt: float = Field(
         0.05,
