@@ -39,6 +39,8 @@ class TrackTable:
             here, not from the filter: where a vehicle turns, or enters the picture bit by bit, its proportions change faster
             than the filter's noise allows, and boxes of the wrong width overlap badly.
         came_from: (2, 2, N) float64, centres at sightings a while ago, older first.
+        anchor: (2, N) float64, centre about which the vehicle is seen, see `streams.tracker.rest`.
+        anchored: (2, N) int64, capture times since when and until when it was.
         history: (N, H, 7) float64, the first H sightings: box, score, class, capture time (whole microseconds, which
             float64 holds exactly until the year 2255). H is at least the number that confirms a track.
     """
@@ -53,6 +55,8 @@ class TrackTable:
     kalman: KalmanState
     sighted: npt.NDArray[np.float64]
     came_from: npt.NDArray[np.float64]
+    anchor: npt.NDArray[np.float64]
+    anchored: IntArray
     history: npt.NDArray[np.float64]
 
     @classmethod
@@ -75,6 +79,8 @@ class TrackTable:
             kalman=kalman,
             sighted=sighted,
             came_from=np.stack((sighted[:2], sighted[:2])),
+            anchor=sighted[:2].copy(),
+            anchored=np.full((2, count), captured, np.int64),
             history=np.zeros((count, history, 7)),
         )
 

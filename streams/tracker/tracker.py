@@ -14,6 +14,7 @@ from streams.tracker.boxes import clipped, corners, covered_by, visible_share, w
 from streams.tracker.detections import DetectionFilter
 from streams.tracker.direction import INTERVAL
 from streams.tracker.rejoin import fragments
+from streams.tracker.rest import anchor, resting
 from streams.tracker.table import AWAITED, CAPTURED, FRAME, SEEN, TrackTable
 from throughline.settings import TrackingSettings
 from throughline.times import MICROSECONDS, Instant, seconds_between
@@ -119,14 +120,16 @@ class Tracker:
         new = self._confirm(rows, columns, detections, kept, now)
         unseen = (table.latest[FRAME] < now.frame).nonzero()[0]
         joined = fragments(table, new, unseen, self._features, self._settings)
+        just_lost = unseen[table.latest[FRAME, unseen] == now.frame - 1]
         if len(unseen):
             table.kalman[kalman.VELOCITY, 2:, unseen] = 0.0  # an unseen box must not grow or bend for seconds
+            table.kalman[kalman.VELOCITY, :2, resting(table, just_lost)] = 0.0  # what is left of noise would carry it away
             self._wait_for_hidden(unseen, measured, now)
         for fragment, old in joined:
             self._join(fragment, old)
         gone = [old for _, old in joined]
         rejoined = [fragment for fragment, old in joined if table.latest[FRAME, old] < now.frame - 1]
-        lost = unseen[(table.latest[FRAME, unseen] == now.frame - 1) & table.confirmed[unseen]].tolist()
+        lost = just_lost[table.confirmed[just_lost]].tolist()
 
         shown = table.confirmed[rows]
         if np.count_nonzero(shown) < len(shown):
@@ -229,6 +232,7 @@ class Tracker:
         if measured.embeddings is not None:
             self._features.add(rows, measured.embeddings[columns])
         if now.captured - self._moved_on >= INTERVAL * MICROSECONDS:
+            anchor(table, self._moved_on)
             self._moved_on = now.captured
             table.came_from[0] = table.came_from[1]
             table.came_from[1] = table.sighted[:2]
