@@ -256,7 +256,8 @@ class KafkaBus:
         while True:
             await asyncio.sleep(_PROBE_SECONDS)
             try:
-                answered = await asyncio.wait_for(client.force_metadata_update(), _PROBE_TIMEOUT_SECONDS)
+                async with asyncio.timeout(_PROBE_TIMEOUT_SECONDS):
+                    answered = await client.force_metadata_update()
             except TimeoutError:
                 answered = False
             self._metrics.bus_connected.set(1 if answered else 0)

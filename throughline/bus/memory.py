@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
@@ -204,7 +205,6 @@ class MemoryBus:
 
     async def news(self) -> None:
         """Returns when something was published or a group has changed, or after a while."""
-        try:
-            await asyncio.wait_for(self._news.wait(), _POLL_SECONDS)
-        except TimeoutError:
-            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_POLL_SECONDS):  # Python 3.11's wait_for swallows a cancellation that comes with the news
+                await self._news.wait()
