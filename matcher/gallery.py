@@ -60,7 +60,6 @@ class Gallery:
         self._table, self._topology = table, topology
         self._slots: dict[str, int] = {}
         self._cameras: dict[str, _Camera] = {camera: _Camera() for camera in topology.cameras}
-        self._slack = topology.largest_slack + 1.0
 
     def __len__(self) -> int:
         return len(self._slots)
@@ -178,7 +177,8 @@ class Gallery:
 
     def _widening(self, sighting: Sighting) -> float:
         # A tracklet's own clock may be worse than the site file says; the exact test comes in `relate`.
-        return self._slack + 5.0 * sighting.clock.uncertainty
+        slack = self._topology.largest_slack(sighting.start, sighting.end) + 1.0
+        return slack + 5.0 * sighting.clock.uncertainty
 
 
 def _from_to(at: Instant, first: float, last: float) -> tuple[Instant, Instant]:

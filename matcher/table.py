@@ -163,7 +163,7 @@ class SightingTable:
         self.end[slot] = sighting.end
         self.open[slot] = sighting.open
         if former is None or former.clock != sighting.clock:
-            self.variance[slot] = self._topology.variance(sighting.camera) + sighting.clock.uncertainty**2
+            self.variance[slot] = self._topology.variance(sighting.camera, sighting.start) + sighting.clock.uncertainty**2
         if sighting.types and (former is None or former.types != sighting.types):
             self.types.put(slot, int(self.camera[slot]), [sighting.types.get(name, 0.0) for name in TYPES])
         if sighting.colour and (former is None or former.colour != sighting.colour):

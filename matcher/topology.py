@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import permutations
 
@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from throughline.settings import LinkDefaults, Site, TravelSettings
+from throughline.times import Instant, after
 from throughline.types import IntArray
 
 __all__ = ["Link", "Topology"]
@@ -84,7 +85,9 @@ class Topology:
     """
 
     def __init__(self, site: Site) -> None:
-        self._uncertainty = {camera.id: camera.clock.uncertainty for camera in site.cameras}
+        self._clocks = {camera.id: camera.clock for camera in site.cameras}
+        self._drifting = any(clock.drift > 0.0 for clock in self._clocks.values())
+        self._slack_when_set = self._largest({camera: clock.uncertainty for camera, clock in self._clocks.items()})
         self._links: dict[tuple[str, str], Link] = {}
         self._window, self._reach = site.matching.window, _WORTH_A_THOUGHT / site.matching.window_penalty
         self._add_groups(site)
@@ -92,12 +95,10 @@ class Topology:
         if site.unlisted_links != "deny":
             self._add_unlisted(site.unlisted_travel)
         self._learns = site.unlisted_links == "learn"
-        self._fragments = {
-            camera: Link(camera, camera, *_FRAGMENT, log_prior=_FRAGMENT_LOG_PRIOR) for camera in self._uncertainty
-        }
+        self._fragments = {camera: Link(camera, camera, *_FRAGMENT, log_prior=_FRAGMENT_LOG_PRIOR) for camera in self._clocks}
         self._incoming = self._by_camera(self._links.values(), incoming=True)
         self._outgoing = self._by_camera(self._links.values(), incoming=False)
-        self.cameras = tuple(self._uncertainty)
+        self.cameras = tuple(self._clocks)
         self.calibrations = tuple(camera.ground for camera in site.cameras)
         self._numbers = {camera: number for number, camera in enumerate(self.cameras)}
         self._number_links()
@@ -116,7 +117,7 @@ class Topology:
                 self._add(link.to, link.from_, link)
 
     def _add_unlisted(self, travel: TravelSettings) -> None:
-        for first, second in permutations(self._uncertainty, 2):
+        for first, second in permutations(self._clocks, 2):
             if (first, second) not in self._links:
                 self._links[first, second] = Link(first, second, travel.min, travel.mode, travel.max, listed=False)
 
@@ -156,18 +157,18 @@ class Topology:
         """Place of a camera in `cameras`."""
         return self._numbers[camera]
 
-    def variance(self, camera: str) -> float:
-        """Of a camera's clock as the site file says, in seconds squared."""
-        return self._uncertainty[camera] ** 2
+    def variance(self, camera: str, at: Instant) -> float:
+        """Of a camera's clock at an instant, as the site file says, in seconds squared."""
+        return self._clocks[camera].uncertainty_at(at) ** 2
 
     def _by_camera(self, links: Iterable[Link], *, incoming: bool) -> dict[str, tuple[Link, ...]]:
-        result: dict[str, list[Link]] = {camera: [] for camera in self._uncertainty}
+        result: dict[str, list[Link]] = {camera: [] for camera in self._clocks}
         for link in links:
             result[link.to if incoming else link.from_].append(link)
         return {camera: tuple(sorted(found, key=lambda link: link.name)) for camera, found in result.items()}
 
     def __contains__(self, camera: str) -> bool:
-        return camera in self._uncertainty
+        return camera in self._clocks
 
     def link(self, first: str, second: str) -> Link | None:
         """The road from ``first`` to ``second``; None: there is none. From a camera to itself: a track that broke."""
@@ -186,10 +187,22 @@ class Topology:
         """Seconds by which the window between two clocks of these variances is widened on either side, for their doubt."""
         return np.asarray(_STANDARD_DEVIATIONS * np.sqrt(first + second))
 
-    @property
-    def largest_slack(self) -> float:
-        """Bound on `slack` for clocks as uncertain as the site file says, in seconds."""
-        worst = sorted(self._uncertainty.values())[-2:]
+    def largest_slack(self, first: Instant, last: Instant) -> float:
+        """Bound on `slack` for clocks as uncertain as the site file says, in seconds.
+
+        Args:
+            first: Start of a sighting.
+            last: Its end; others are at most the longest travel time away from either.
+        """
+        if not self._drifting:
+            return self._slack_when_set
+        reach = self.longest_travel
+        around = after(first, -reach), after(last, reach)
+        return self._largest({camera: max(map(clock.uncertainty_at, around)) for camera, clock in self._clocks.items()})
+
+    @staticmethod
+    def _largest(uncertainty: Mapping[str, float]) -> float:
+        worst = sorted(uncertainty.values())[-2:]
         return _STANDARD_DEVIATIONS * math.sqrt(sum(part * part for part in worst))
 
     @property

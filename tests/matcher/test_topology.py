@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from matcher.topology import Topology
-from throughline.settings import parse_site
+from tests.support.traffic import START
+from throughline.settings import SiteFileError, parse_site
+from throughline.times import after, to_iso
 
 CAMERAS = "site: test\ncameras: [{id: a}, {id: b}, {id: c, clock: {uncertainty: 0.4}}]\n"
 
@@ -87,9 +89,24 @@ def test_the_window_of_what_nobody_has_listed_is_a_setting_and_what_is_listed_is
 
 def test_clocks_in_doubt_widen_the_windows() -> None:
     found = topology("")
-    vague = np.array([found.variance("a") + 0.3**2]), np.array([found.variance("c")])
-    assert found.slack(np.zeros(1), np.array([found.variance("b")])) == 0.0
+    vague = np.array([found.variance("a", START) + 0.3**2]), np.array([found.variance("c", START)])
+    assert found.slack(np.zeros(1), np.array([found.variance("b", START)])) == 0.0
     assert found.slack(*vague) == pytest.approx(3 * 0.5)
+
+
+def test_a_clock_that_drifts_is_doubted_more_the_longer_ago_it_was_set() -> None:
+    drifting = "{drift: 0.3, uncertainty: 0.4, set_at: 2023-11-14T22:13:20Z}"
+    found = Topology(parse_site(f"site: test\ncameras: [{{id: a, clock: {drifting}}}, {{id: b}}]\n"))
+    assert to_iso(START).startswith("2023-11-14T22:13:20")
+    for days, deviation in ((0.0, 0.4), (1.0, 0.5), (-1.0, 0.5), (10.0, np.hypot(0.4, 3.0))):
+        at = after(START, 86_400.0 * days)
+        assert found.variance("a", at) == pytest.approx(deviation**2)
+        assert found.variance("b", at) == 0.0
+        assert found.largest_slack(at, after(at, 5.0)) >= 3.0 * deviation
+    with pytest.raises(SiteFileError, match="set_at"):
+        parse_site("site: test\ncameras: [{id: a, clock: {drift: 0.3}}]\n")
+    with pytest.raises(SiteFileError, match="ISO 8601"):
+        parse_site("site: test\ncameras: [{id: a, clock: {drift: 0.3, set_at: yesterday}}]\n")
 
 
 def test_links_are_found_by_the_numbers_of_their_cameras() -> None:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import math
 import re
+from datetime import date
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
 from throughline.settings._fields import Identifier, Polygon, Seconds, Section
 from throughline.settings.evidence import CameraMatchingSettings
+from throughline.times import Instant, from_iso, seconds_between
 
 __all__ = ["CameraSettings", "ClockSettings", "GroundSettings"]
+
+_DAY = 86_400.0
 
 _SOURCES = ("rtsp", "rtsps", "file", "webcam", "")
 
@@ -23,6 +27,31 @@ class ClockSettings(Section):
 
     offset: Seconds = Field(0.0, description="Seconds added to the camera's time to get the site's time.")
     uncertainty: Seconds = Field(0.0, ge=0, description="Standard deviation, in seconds, of what remains after `offset`.")
+    drift: Seconds = Field(
+        0.0, ge=0, le=60, description="Standard deviation, in seconds, of what the clock runs off in a day since `set_at`."
+    )
+    set_at: str | None = Field(
+        None, description="When the clock was set, or `offset` was measured: ISO 8601, such as 2026-05-01T12:30:00Z."
+    )
+
+    @field_validator("set_at", mode="before")
+    @classmethod
+    def _as_text(cls, value: Any) -> Any:
+        return value.isoformat() if isinstance(value, date) else value  # YAML makes times of texts that look like one
+
+    @model_validator(mode="after")
+    def _drifts_from_a_known_time(self) -> Self:
+        if self.set_at is not None:
+            from_iso(self.set_at)
+        elif self.drift > 0.0:
+            raise ValueError("a clock that drifts needs set_at: when it was right")
+        return self
+
+    def uncertainty_at(self, at: Instant) -> float:
+        """Standard deviation, in seconds, of what remains after `offset` at an instant of event time."""
+        if self.set_at is None or self.drift == 0.0:
+            return self.uncertainty
+        return math.hypot(self.uncertainty, self.drift * abs(seconds_between(from_iso(self.set_at), at)) / _DAY)
 
 
 class GroundSettings(Section):
