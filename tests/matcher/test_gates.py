@@ -137,6 +137,18 @@ def test_one_camera_sees_a_vehicle_twice_only_when_the_track_broke_or_it_came_ba
     assert (relation.rejected, relation.impossible) == (rejected, impossible)
 
 
+@pytest.mark.parametrize(("start", "passes"), [(24.0, True), (34.0, False), (15.0, False)])
+def test_parts_of_a_broken_track_leave_with_the_last_of_them(start: float, passes: bool) -> None:
+    """A window of -2..10 s from 20 s on, where the second part ends; the first ended at 10 s."""
+    scene = Scene(SITE)
+    parts = [scene.add(seen("a", 0, 10)), scene.add(seen("a", 12, 20))]
+    later = scene.add(seen("b", start, start + 5))
+    batch = scene.compare((parts, [later]))
+    assert (bool(batch.linked.any()) and not batch.relations.impossible.any()) == passes
+    if passes:
+        assert batch.left[batch.linked].tolist() == [parts[1]], "from the first part it would be too long"
+
+
 def test_sightings_that_start_at_once_are_ordered_by_their_ids_whatever_the_order_of_the_question() -> None:
     scene = Scene(SITE)
     slots = scene.add(seen("a", 10, 11)), scene.add(seen("b", 10, 12))
