@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,13 +15,24 @@ import numpy as np
 from evaluation.mtmc import evaluate_mtmc, true_vehicles
 from evaluation.pairs import pair_score
 from matcher.associate import Association
+from throughline.commands._shared_data import shared_data
 from throughline.formats.aicity import AiCityRow, read_aicity
 from throughline.formats.recorded_tracks import RecordedTrack, read_recorded_tracks
 from throughline.messages import Embedding
 from throughline.settings import Site, load_site
 from throughline.types import FloatArray
 
-__all__ = ["AssociationSet", "QualityScore", "load_set", "quality_of", "redrawn", "rows_with", "with_matching"]
+__all__ = [
+    "AssociationSet",
+    "QualityScore",
+    "add_set_options",
+    "load_set",
+    "parse_set_options",
+    "quality_of",
+    "redrawn",
+    "rows_with",
+    "with_matching",
+]
 
 
 class QualityScore(NamedTuple):
@@ -144,3 +157,21 @@ def _shares(recorded: AssociationSet, shown: list[RecordedTrack], looks: dict[st
     of_vehicle = float(cosines[same_vehicle & ~same_camera].mean()) - apart
     of_camera = float(cosines[~same_vehicle & same_camera].mean()) - apart
     return max(0.0, of_vehicle), max(0.0, of_camera)
+
+
+def add_set_options(parser: argparse.ArgumentParser) -> None:
+    """Adds which sets are run, and by which settings."""
+    parser.add_argument("--data", type=Path, default=shared_data() / "association", help="folder of the sets")
+    parser.add_argument("--sets", nargs="+", default=["S01", "S03", "HCMC-12"], metavar="SET", help="folders in it")
+    parser.add_argument(
+        "--matching", type=json.loads, default={}, metavar="JSON", help="settings of `matching` in place of the sets' own"
+    )
+
+
+def parse_set_options(parser: argparse.ArgumentParser) -> argparse.Namespace:
+    """Reads the command line; ends the program where a set is not there."""
+    options = parser.parse_args()
+    for name in options.sets:
+        if not (options.data / name / "site.yaml").is_file():
+            parser.error(f"no set {name} in {options.data}: name the folder with --data")
+    return options

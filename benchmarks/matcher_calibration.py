@@ -17,11 +17,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks._association_sets import AssociationSet, load_set, quality_of, redrawn, with_matching
+from benchmarks._association_sets import (
+    AssociationSet,
+    add_set_options,
+    load_set,
+    parse_set_options,
+    quality_of,
+    redrawn,
+    with_matching,
+)
 from evaluation.calibration import JudgedJoins, judge_joins
 from evaluation.pairs import pair_score
 from matcher.associate import associate
-from throughline.commands._shared_data import shared_data
 
 __all__ = ["main"]
 
@@ -53,19 +60,11 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--data", type=Path, default=shared_data() / "association", help="folder of the sets")
-    parser.add_argument("--sets", nargs="+", default=["S01", "S03", "HCMC-12"], metavar="SET", help="folders in it")
+    add_set_options(parser)
     parser.add_argument("--pool", nargs="*", default=["S01", "S03"], metavar="SET", help="those judged together")
     parser.add_argument("--redraws", type=int, default=0, help="runs of each set with embeddings drawn anew")
-    parser.add_argument(
-        "--matching", type=json.loads, default={}, metavar="JSON", help="settings of `matching` in place of the sets' own"
-    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="where to write all figures as one JSON object")
-    options = parser.parse_args()
-    for name in options.sets:
-        if not (options.data / name / "site.yaml").is_file():
-            parser.error(f"no set {name} in {options.data}: name the folder with --data")
-    return options
+    return parse_set_options(parser)
 
 
 def _with_settings(recorded: AssociationSet, matching: Mapping[str, Any]) -> AssociationSet:

@@ -26,10 +26,18 @@ from inference.threads import available_cores, limit_threads
 limit_threads()  # before numpy is imported: every job runs in one thread
 
 from benchmarks._association_report import Findings, markdown_tables  # noqa: E402 - see above
-from benchmarks._association_sets import AssociationSet, QualityScore, load_set, quality_of, redrawn, with_matching  # noqa: E402
+from benchmarks._association_sets import (  # noqa: E402
+    AssociationSet,
+    QualityScore,
+    add_set_options,
+    load_set,
+    parse_set_options,
+    quality_of,
+    redrawn,
+    with_matching,
+)
 from benchmarks._association_variants import Variant, ablations, robustness  # noqa: E402
 from matcher.associate import associate  # noqa: E402
-from throughline.commands._shared_data import shared_data  # noqa: E402
 from throughline.settings import Site  # noqa: E402
 
 __all__ = ["main"]
@@ -50,22 +58,14 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--data", type=Path, default=shared_data() / "association", help="folder of the sets")
-    parser.add_argument("--sets", nargs="+", default=["S01", "S03", "HCMC-12"], metavar="SET", help="folders in it")
+    add_set_options(parser)
     parser.add_argument("--only", choices=["ablation", "robustness"], help="one table; default: both")
     parser.add_argument("--variant", metavar="TEXT", help="only changes with this text in their name")
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3], help="of what chance decides")
     parser.add_argument("--redraws", type=int, default=0, metavar="N", help="on N other draws of the embeddings instead")
-    parser.add_argument(
-        "--matching", type=json.loads, default={}, metavar="JSON", help="settings of `matching` in place of the sets'"
-    )
     parser.add_argument("--jobs", type=int, default=available_cores(), help="processes; default: one for each core")
     parser.add_argument("--json", type=Path, metavar="FILE", help="where to write all figures as one JSON list")
-    options = parser.parse_args()
-    for name in options.sets:
-        if not (options.data / name / "site.yaml").is_file():
-            parser.error(f"no set {name} in {options.data}: name the folder with --data")
-    return options
+    return parse_set_options(parser)
 
 
 def _variants() -> list[Variant]:

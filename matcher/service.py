@@ -45,7 +45,7 @@ class MatcherService:
         if bus.capabilities.transactions:
             self._services = [ExactlyOnce(bus, sites, metrics, group, own_process=own_process)]
         else:
-            log.warning("this Kafka has no transactions: after a crash an event may be published twice, with one id")
+            log.info("this Kafka has no transactions: after a crash an event may be published twice, with one id")
             self._services = [AtLeastOnce(bus, site, metrics, f"{group}.{site.site}", own_process=own_process) for site in sites]
 
     @property

@@ -187,6 +187,11 @@ class Topology:
         """Seconds by which the window between two clocks of these variances is widened on either side, for their doubt."""
         return np.asarray(_STANDARD_DEVIATIONS * np.sqrt(first + second))
 
+    @staticmethod
+    def deviation(slack: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Standard deviation, in seconds, of the difference between two clocks for which windows are widened by ``slack``."""
+        return slack / _STANDARD_DEVIATIONS
+
     def largest_slack(self, first: Instant, last: Instant) -> float:
         """Bound on `slack` for clocks as uncertain as the site file says, in seconds.
 

@@ -164,13 +164,16 @@ class OwnedSite:
         return latest
 
     async def _events_from(self, start: int) -> AsyncIterator[bytes]:
-        topic = self._site.kafka.topic(MATCHES)
-        place = topic, await self._bus.partition_of(topic, self._site.site)
+        place = await self._place_of_matches()
         start = max(start, (await self._bus.first_offsets([place]))[place])
         async for batch in self._bus.read(place, start):
             for record in batch:
                 if record.key == self._key and record.value is not None:
                     yield record.value
+
+    async def _place_of_matches(self) -> Place:
+        topic = self._site.kafka.topic(MATCHES)
+        return topic, await self._bus.partition_of(topic, self._site.site)
 
     async def _read_again(self, place: Place, start: int, how: _Begin) -> list[MatchEvent]:
         """Decides once more what has been decided and committed; its events stand on Kafka."""
@@ -287,11 +290,8 @@ class OwnedSite:
         """
         if self._worker is None:
             return []
-        topic = self._site.kafka.topic(MATCHES)
-        place = topic, await self._bus.partition_of(topic, self._site.site)
-        matches = (await self._bus.end_offsets([place]))[
-            place
-        ]  # what is not committed yet comes behind, and is told by its number
+        place = await self._place_of_matches()
+        matches = (await self._bus.end_offsets([place]))[place]  # what is not committed yet stands behind, known by its number
         began = time.perf_counter()
         state = await self._worker.state()
         self._took, self._taken = time.perf_counter() - began, time.monotonic()

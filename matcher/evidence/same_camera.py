@@ -49,7 +49,7 @@ class SameCameraTerm:
         penalties = np.zeros(len(batch.group))
         penalties[pairs] = np.where(strict, self._strict[cameras], self._lenient[cameras])
         batch.memo[self.name] = cosines
-        return -batch.mean(penalties, same)
+        return 0.0 - batch.mean(penalties, same)
 
     def measured(self, batch: PairBatch, comparison: int) -> float | None:
         """Mean cosine of the sightings of one camera; nothing where their looks are not known."""

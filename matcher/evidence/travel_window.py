@@ -46,10 +46,14 @@ class TravelWindowTerm:
         self._a_second, self._topology = a_second, topology
 
     def weigh(self, batch: PairBatch) -> Ratios:
-        """0 where the travel time is in the window; NaN where a link's window is hard."""
-        relations = batch.relations
+        """NaN where all travel times are in their windows, or a link's window is hard."""
+        relations, excess = batch.relations, self._excess(batch)
         soft = batch.linked & (self._topology.reach[relations.link] > 0.0)
-        return -batch.mean(penalty(self._excess(batch), relations.slack / 3.0, self._a_second), soft)
+        beyond = soft & (excess > 0.0)
+        if not beyond.any():
+            return batch.silence
+        costs = batch.mean(penalty(excess, self._topology.deviation(relations.slack), self._a_second), soft)
+        return np.where(batch.sum(beyond.astype(np.float64)) > 0.0, -costs, np.nan)
 
     def _excess(self, batch: PairBatch) -> Ratios:
         """(P,) seconds; those by which an open sighting is too early for the next one may yet go away."""

@@ -76,7 +76,7 @@ def test_a_term_that_is_switched_off_is_in_no_event(switch: str) -> None:
     )
     (joined,) = [event for event in run(site, records) if event.kind == "confirmed"]
     terms = {part.term for part in joined.evidence}
-    assert terms == {"prior", "appearance", "travel_time", "travel_window", "vehicle_type"} - {switch}
+    assert terms == {"prior", "appearance", "travel_time", "vehicle_type"} - {switch}
 
 
 def test_an_event_explains_itself() -> None:

@@ -262,6 +262,14 @@ async def test_parts_stand_where_the_site_stands(monkeypatch: pytest.MonkeyPatch
     await kafka.bus.stop()
 
 
+def _assert_each_is_decided_once(kafka: Kafka, records: Sequence[MatcherRecord]) -> None:
+    events = kafka.events()
+    assert [event.sequence for event in events] == list(range(1, len(events) + 1))
+    assert len({event.event for event in events}) == len(events)
+    firsts = [event.tracklet.tracklet for event in events if event.kind in ("confirmed", "new")]
+    assert sorted(firsts) == sorted({record.tracklet for record in records if isinstance(record, Tracklet)})
+
+
 async def test_other_settings_rebuild_from_the_tracklets_and_say_nothing_twice(kafka: Kafka) -> None:
     records = complete_at_end(SITE, drive(SITE, 40, seed=5))
     half = len(records) // 2
@@ -274,11 +282,7 @@ async def test_other_settings_rebuild_from_the_tracklets_and_say_nothing_twice(k
     await kafka.send(records[half + 50 :])
     await kafka.serve(changed)
     assert kafka.log()[: len(before)] == before
-    events = kafka.events()
-    assert [event.sequence for event in events] == list(range(1, len(events) + 1))
-    assert len({event.event for event in events}) == len(events)
-    firsts = [event.tracklet.tracklet for event in events if event.kind in ("confirmed", "new")]
-    assert sorted(firsts) == sorted({record.tracklet for record in records if isinstance(record, Tracklet)})
+    _assert_each_is_decided_once(kafka, records)
     assert kafka.value("matcher_starts_total", site="test", how="rebuilt") == 1
     assert kafka.value("matcher_starts_total", site="test", how="resumed") == 1
 
@@ -308,11 +312,7 @@ async def test_without_a_snapshot_that_can_be_read_it_rebuilds_from_the_tracklet
     await kafka.send(records[half + 50 :])
     await kafka.serve()
     assert kafka.log()[: len(before)] == before
-    events = kafka.events()
-    assert [event.sequence for event in events] == list(range(1, len(events) + 1))
-    assert len({event.event for event in events}) == len(events)
-    firsts = [event.tracklet.tracklet for event in events if event.kind in ("confirmed", "new")]
-    assert sorted(firsts) == sorted({record.tracklet for record in records if isinstance(record, Tracklet)})
+    _assert_each_is_decided_once(kafka, records)
     starts = {how: kafka.value("matcher_starts_total", site="test", how=how) for how in ("begun", "rebuilt", "resumed")}
     assert starts == {"begun": 1, "rebuilt": 1, "resumed": 1}
 

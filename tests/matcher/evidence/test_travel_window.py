@@ -31,12 +31,24 @@ def weighed(seen: Scene, seconds: float, state: str = "closed") -> tuple[str, fl
     return "", float(term.weigh(batch)[0]), term.measured(batch, 0)
 
 
-@pytest.mark.parametrize(("seconds", "excess"), [(10.0, 0.0), (25.0, 0.0), (40.0, 0.0), (9.0, 1.0), (41.5, 1.5), (42.4, 2.4)])
+@pytest.mark.parametrize(("seconds", "excess"), [(9.0, 1.0), (41.5, 1.5), (42.4, 2.4)])
 def test_each_second_outside_costs_the_same(seconds: float, excess: float) -> None:
     rejected, ratio, measured = weighed(scene(), seconds)
     assert rejected == ""
     assert measured == pytest.approx(excess)
     assert ratio == pytest.approx(-2.0 * excess)
+
+
+@pytest.mark.parametrize("seconds", [10.0, 25.0, 40.0])
+def test_nothing_is_said_of_what_is_inside_whatever_stands_beside_it(seconds: float) -> None:
+    rejected, ratio, measured = weighed(scene(), seconds)
+    assert (rejected, measured) == ("", 0.0)
+    assert np.isnan(ratio)
+    seen = scene()
+    left, inside, outside = (seen.add(tracklet(*one)) for one in (("a", 0, 3), ("b", 3 + seconds, 99), ("b", 44, 99)))
+    both = TravelWindowTerm(2.0, seen.topology).weigh(seen.compare(([left], [inside]), ([left], [outside])))
+    assert np.isnan(both[0])
+    assert both[1] == pytest.approx(-2.0)
 
 
 @pytest.mark.parametrize("seconds", [7.4, 42.6])
@@ -60,7 +72,7 @@ def test_a_hard_window_rejects_and_a_link_may_differ_from_the_site(matching: str
 
 
 def test_an_open_sighting_that_seems_to_be_too_early_may_yet_go_away_in_time() -> None:
-    assert weighed(scene(), 41.0, state="updated")[1] == 0.0
+    assert np.isnan(weighed(scene(), 41.0, state="updated")[1])
     assert weighed(scene(), 9.0, state="updated")[1] == pytest.approx(-2.0), "a later end makes it worse"
 
 
