@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from inference.batcher import Batcher, InferenceWorkers
-from inference.catalogue import ModelKind, Resolution, resolve
+from inference.catalogue import resolve
 from inference.colour_histogram import ColourHistogramEmbedder
 from inference.detector import Detector
 from inference.embedder import Embedder
@@ -19,7 +19,7 @@ from inference.yolox import YoloxDetector
 from throughline.settings.models import ModelsSettings
 from throughline.telemetry.metrics import Metrics
 
-__all__ = ["Models", "load_models"]
+__all__ = ["Models", "load_detector", "load_embedder", "load_models"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +70,16 @@ def load_models(
     workers = InferenceWorkers(settings.threads, metrics)
     loaded: list[Callable[[], None]] = [workers.close]
     try:
-        chosen = _resolved(settings.detector, "detector", folders, notes)
-        detector = _detector(chosen, workers, min_confidence, nms_iou)
+        detector, note = load_detector(
+            settings.detector, workers, min_confidence=min_confidence, nms_iou=nms_iou, folders=folders
+        )
         loaded.append(detector.close)
+        notes.append(note)
         embedders: list[tuple[Embedder, float]] = []
         for member in settings.embedders:
-            embedder = _embedder(_resolved(member.model, "embedder", folders, notes), workers)
+            embedder, note = load_embedder(member.model, workers, folders=folders)
             loaded.append(embedder.close)
+            notes.append(note)
             if any(embedder.name == other.name for other, _ in embedders):
                 raise ModelError(f"models.embedders: two members are called {embedder.name}; list each model once")
             embedders.append((embedder, member.weight))
@@ -88,24 +91,54 @@ def load_models(
         notes.append(
             f"models.attributes: there are no attribute networks yet, so {', '.join(settings.attributes)} will be missing"
         )
-    return Models(detector, tuple(embedders), tuple(dict.fromkeys(notes)), workers)
+    return Models(detector, tuple(embedders), tuple(note for note in dict.fromkeys(notes) if note), workers)
 
 
-def _resolved(model: str, kind: ModelKind, folders: Sequence[Path] | None, notes: list[str]) -> Resolution:
-    resolution = resolve(model, kind, folders)
-    if resolution.note:
-        notes.append(resolution.note)
-    return resolution
+def load_detector(
+    model: str,
+    batcher: Batcher,
+    *,
+    min_confidence: float = 0.1,
+    nms_iou: float = 0.65,
+    folders: Sequence[Path] | None = None,
+) -> tuple[Detector, str]:
+    """Loads one detector.
 
+    Args:
+        model: Path, name in the catalogue, or ``default``.
+        batcher: Where it runs.
+        min_confidence: Least score of a detection.
+        nms_iou: Largest overlap of two detections of one class.
+        folders: Where files of catalogue models are looked for; default: `inference.catalogue.model_folders`.
 
-def _detector(chosen: Resolution, batcher: Batcher, min_confidence: float, nms_iou: float) -> Detector:
+    Returns:
+        The detector, and what the user should know about the choice; empty: nothing.
+
+    Raises:
+        ModelError: the model is missing, broken or of another kind.
+    """
+    chosen = resolve(model, "detector", folders)
     if chosen.path is None:
-        return MotionDetector(batcher)
+        return MotionDetector(batcher), chosen.note
     engine = OnnxRuntimeEngine(chosen.path, name=chosen.name)
-    return YoloxDetector(engine, batcher, min_confidence=min_confidence, nms_iou=nms_iou)
+    return YoloxDetector(engine, batcher, min_confidence=min_confidence, nms_iou=nms_iou), chosen.note
 
 
-def _embedder(chosen: Resolution, batcher: Batcher) -> Embedder:
+def load_embedder(model: str, batcher: Batcher, *, folders: Sequence[Path] | None = None) -> tuple[Embedder, str]:
+    """Loads one embedder.
+
+    Args:
+        model: Path, name in the catalogue, or ``default``.
+        batcher: Where it runs.
+        folders: Where files of catalogue models are looked for; default: `inference.catalogue.model_folders`.
+
+    Returns:
+        The embedder, and what the user should know about the choice; empty: nothing.
+
+    Raises:
+        ModelError: the model is missing, broken or of another kind.
+    """
+    chosen = resolve(model, "embedder", folders)
     if chosen.path is None:
-        return ColourHistogramEmbedder(batcher)
-    return OnnxEmbedder(OnnxRuntimeEngine(chosen.path, name=chosen.name), batcher)
+        return ColourHistogramEmbedder(batcher), chosen.note
+    return OnnxEmbedder(OnnxRuntimeEngine(chosen.path, name=chosen.name), batcher), chosen.note
