@@ -9,7 +9,7 @@ import torch
 
 from inference.networks.efficientnet_lite import EFFICIENTNET_LITE0, imagenet_state
 
-__all__ = ["Backbone"]
+__all__ = ["Backbone", "remove_stride"]
 
 _REDUCTIONS = (4, 8, 16, 32)
 _BRANCHED = ("hrnet",)
@@ -56,7 +56,7 @@ class Backbone(torch.nn.Module):
         self.stages = torch.nn.ModuleList(_chain(name, model))
         self.channels = (*_stage_channels(model), _feature_count(model))
         if last_stride == 1:
-            _remove_stride(self.stages[-1])
+            remove_stride(self.stages[-1])
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """(B, C, h, w): the map of the last stage."""
@@ -69,6 +69,19 @@ class Backbone(torch.nn.Module):
             images = stage(images)
             found.append(images)
         return found
+
+
+def remove_stride(stage: torch.nn.Module) -> None:
+    """Lets a stage keep the resolution of its input.
+
+    Raises:
+        ValueError: it shrinks its map by something else than convolutions.
+    """
+    for module in stage.modules():
+        if isinstance(module, torch.nn.Conv2d):
+            module.stride = (1, 1)
+        elif isinstance(module, torch.nn.MaxPool2d | torch.nn.AvgPool2d) and module.stride not in (1, (1, 1)):
+            raise ValueError(f"the last stage shrinks its map by {type(module).__name__}; set last_stride to 2")
 
 
 class _Features(torch.nn.Module):
@@ -150,11 +163,3 @@ def _stage_channels(model: torch.nn.Module) -> list[int]:
 
 def _feature_info(model: torch.nn.Module) -> list[dict[str, int | str]]:
     return list(model.feature_info)  # type: ignore[arg-type]  # every network of timm has it: a list of dicts
-
-
-def _remove_stride(stage: torch.nn.Module) -> None:
-    for module in stage.modules():
-        if isinstance(module, torch.nn.Conv2d):
-            module.stride = (1, 1)
-        elif isinstance(module, torch.nn.MaxPool2d | torch.nn.AvgPool2d) and module.stride not in (1, (1, 1)):
-            raise ValueError(f"the last stage shrinks its map by {type(module).__name__}; set last_stride to 2")

@@ -8,8 +8,12 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+from inference.networks.attributes import AttributeNetwork, IdentityAndAttributesNetwork
 from inference.networks.efficientnet_lite import EFFICIENTNET_LITE0
 from inference.networks.embedding import EmbeddingNetwork
+from inference.networks.key_point_pooled import KeyPointPooledNetwork
+from inference.networks.key_points import KeyPointDetector
+from inference.networks.multi_granularity import MultiGranularityNetwork
 from inference.networks.network import Network, NetworkSpecification
 
 __all__ = ["REGISTRY", "RegisteredNetwork", "build"]
@@ -33,6 +37,7 @@ class RegisteredNetwork:
 
 
 _IDENTITY = {"identity": 0}
+_SAC = {"attention": (2, 3, 4), "embedding": "after", "classifier_bias": False}
 
 REGISTRY: Mapping[str, RegisteredNetwork] = MappingProxyType(
     {
@@ -43,6 +48,48 @@ REGISTRY: Mapping[str, RegisteredNetwork] = MappingProxyType(
         "se-resnet152": RegisteredNetwork(
             EmbeddingNetwork, "SE-ResNet-152, BNNeck", _IDENTITY, {"backbone": "legacy_seresnet152"}
         ),
+        "sac-resnet50": RegisteredNetwork(
+            EmbeddingNetwork, "ResNet-50 with the self-attention constraint", _IDENTITY, {"backbone": "resnet50", **_SAC}
+        ),
+        "sac-resnet101": RegisteredNetwork(
+            EmbeddingNetwork, "ResNet-101 with the self-attention constraint", _IDENTITY, {"backbone": "resnet101", **_SAC}
+        ),
+        "hrnet-w32": RegisteredNetwork(
+            EmbeddingNetwork,
+            "HRNetV2-W32: all resolutions side by side",
+            _IDENTITY,
+            {
+                "backbone": "hrnet_w32",
+                "last_stride": 2,
+                "embedding": "after",
+                "reduction_bias": False,
+                "classifier_bias": False,
+            },
+        ),
+        "mgn-resnet50": RegisteredNetwork(
+            MultiGranularityNetwork, "MGN on ResNet-50: the whole, stripes, left and right", _IDENTITY, {"backbone": "resnet50"}
+        ),
+        "mgn-resnet101": RegisteredNetwork(
+            MultiGranularityNetwork, "MGN on ResNet-101: the whole, stripes, left and right", _IDENTITY, {"backbone": "resnet101"}
+        ),
+        "key-points": RegisteredNetwork(KeyPointDetector, "heat-maps of 20 key points, ResNet-50", {}, {}),
+        "key-point-se-resnext101": RegisteredNetwork(
+            KeyPointPooledNetwork, "SE-ResNeXt-101 pooled where the key points are", _IDENTITY, {}
+        ),
+        "type-and-identity": RegisteredNetwork(
+            IdentityAndAttributesNetwork, "type beside identity, ResNet-50", {"identity": 0, "type": 8}, {}
+        ),
+        "attributes-and-identity": RegisteredNetwork(
+            IdentityAndAttributesNetwork,
+            "type, colour, roof, window and logo beside identity, ResNet-50",
+            {"identity": 0, "type": 8, "colour": 10, "roof": 2, "window": 2, "logo": 0},
+            {},
+        ),
+        "orientation": RegisteredNetwork(
+            AttributeNetwork, "from which of 8 sides a vehicle is seen, ResNet-50", {"orientation": 8}, {}
+        ),
+        "type": RegisteredNetwork(AttributeNetwork, "type of a vehicle, ResNet-50", {"type": 4}, {}),
+        "colour": RegisteredNetwork(AttributeNetwork, "colour of a vehicle, ResNet-50", {"colour": 10}, {}),
         "efficientnet-lite0": RegisteredNetwork(
             EmbeddingNetwork,
             "small embedder with a type head",
