@@ -74,7 +74,8 @@ class Concatenation:
             )
         common = self.weights @ (other.weights > 0.0).T.astype(np.float64)
         total = self.vectors @ other.vectors.T
-        return np.divide(total, common, out=np.full(total.shape, np.nan), where=common > 0.0).astype(np.float32)
+        mean = np.divide(total, common, out=np.full(total.shape, np.nan), where=common > 0.0)
+        return np.asarray(mean, np.float32)
 
 
 class Ensemble:
@@ -128,7 +129,7 @@ class Ensemble:
             raise ValueError(f"expected equally many vectors of some of {', '.join(self._weights)}, found {found}")
         blocks, present = [], []
         for name in here:
-            known = np.isfinite(vectors[name]).all(axis=1)
+            known = np.asarray(np.isfinite(vectors[name]).all(axis=1))
             scale = np.float32(np.sqrt(self._weights[name]))
             blocks.append(np.where(known[:, None], vectors[name] * scale, np.float32(0.0)).astype(np.float32))
             present.append(known * self._weights[name])

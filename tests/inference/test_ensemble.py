@@ -11,7 +11,7 @@ from throughline.types import FloatArray
 
 def unit(rng: np.random.Generator, count: int, dimension: int) -> FloatArray:
     rows = rng.standard_normal((count, dimension))
-    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
 
 
 def sides(seed: int = 1) -> tuple[dict[str, FloatArray], dict[str, FloatArray]]:
