@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from throughline.formats._rows import FormatError, read_text
@@ -28,12 +28,14 @@ class Crop:
         vehicle: Which vehicle; where several columns tell it, their values with ``/`` between.
         camera: Which camera took it.
         kind: Type of the vehicle, as the index calls it; empty: not said.
+        columns: All that the index says of it, by column.
     """
 
     path: Path
     vehicle: str
     camera: str
     kind: str = ""
+    columns: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_crop_index(folder: Path, *, vehicle: Sequence[str] = ("vehicle_id",), camera: str = "cam") -> list[Crop]:
@@ -75,7 +77,7 @@ def read_crop_index(folder: Path, *, vehicle: Sequence[str] = ("vehicle_id",), c
         if not file.is_file():
             raise FormatError(f"{where}: {file}: no such file")
         named.add(row["file"])
-        crops.append(Crop(file, "/".join(row[name] for name in vehicle), row[camera], row.get("class", "")))
+        crops.append(Crop(file, "/".join(row[name] for name in vehicle), row[camera], row.get("class", ""), row))
     if not crops:
         raise FormatError(f"{path}: names no pictures")
     return crops
