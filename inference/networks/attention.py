@@ -27,5 +27,5 @@ def attention_maps(features: Sequence[torch.Tensor]) -> tuple[torch.Tensor, ...]
     maps = []
     for stage in features:
         pooled = stage if stage.shape[2:] == size else F.adaptive_max_pool2d(stage, (size[0], size[1]))
-        maps.append(F.normalize(pooled.square().mean(1).flatten(1), dim=1))
+        maps.append(F.normalize(pooled.float().square().mean(1).flatten(1), dim=1))
     return tuple(maps)

@@ -10,7 +10,7 @@ import torch.nn.functional as F  # noqa: N812 - torch's own convention
 from inference.networks.backbone import Backbone
 from inference.networks.heads import AttributeHeads, classifier
 from inference.networks.neck import BnNeck
-from inference.networks.network import IMAGENET_MEAN, IMAGENET_STD, Network, Outputs
+from inference.networks.network import IMAGENET_MEAN, IMAGENET_STD, Network, Outputs, unit
 from inference.networks.pooling import PoolingName, pooling
 
 __all__ = ["AttributeNetwork", "IdentityAndAttributesNetwork"]
@@ -125,7 +125,7 @@ class IdentityAndAttributesNetwork(Network):
         vectors = [branch(shared).after for branch in self.branches]
         neck = self.neck(torch.cat(vectors, 1))
         outputs: Outputs = {
-            "embedding": neck.before if self.training else F.normalize(neck.before),
+            "embedding": neck.before if self.training else unit(neck.before),
             "feature": neck.before,
         }
         if neck.identity is not None:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import torch
-import torch.nn.functional as F  # noqa: N812 - torch's own convention
 
 from inference.networks.attention import attention_maps
 from inference.networks.backbone import Backbone
 from inference.networks.heads import AttributeHeads
 from inference.networks.neck import BnNeck, EmbeddingTap
-from inference.networks.network import IMAGENET_MEAN, IMAGENET_STD, Network, Outputs
+from inference.networks.network import IMAGENET_MEAN, IMAGENET_STD, Network, Outputs, unit
 from inference.networks.pooling import PoolingName, pooling
 
 __all__ = ["EmbeddingNetwork"]
@@ -86,7 +85,7 @@ class EmbeddingNetwork(Network):
         pooled = self.pooling(stages[-1])
         neck = self.neck(pooled)
         embedding = neck.before if self._tap == "before" else neck.after
-        outputs: Outputs = {"embedding": embedding if self.training else F.normalize(embedding), "feature": neck.before}
+        outputs: Outputs = {"embedding": embedding if self.training else unit(embedding), "feature": neck.before}
         if neck.identity is not None:
             outputs["identity"] = neck.identity
         outputs.update(self.heads(pooled))

@@ -12,7 +12,7 @@ import torch.nn.functional as F  # noqa: N812 - torch's own convention
 from inference.networks.backbone import Backbone
 from inference.networks.key_points import KEY_POINTS, KeyPointDetector
 from inference.networks.neck import BnNeck
-from inference.networks.network import IMAGENET_MEAN, IMAGENET_STD, Network, Outputs
+from inference.networks.network import IMAGENET_MEAN, IMAGENET_STD, Network, Outputs, unit
 from inference.networks.pooling import pool_masks
 from inference.networks.weights import load_state
 
@@ -98,7 +98,7 @@ class KeyPointPooledNetwork(Network):
         pooled = pool_masks(features, _shrunk(heatmaps, (features.shape[2], features.shape[3])))
         parts = [neck(vector) for neck, vector in zip(self.necks, pooled.unbind(1), strict=True)]
         outputs: Outputs = {
-            "embedding": _weighted([part.after for part in parts], visibility, unit=not self.training),
+            "embedding": _weighted([part.after for part in parts], visibility, as_unit=not self.training),
             "feature": tuple(part.after for part in parts),
             "visibility": visibility,
         }
@@ -125,7 +125,7 @@ def _shrunk(heatmaps: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
     return F.interpolate(heatmaps, size, mode="bilinear", align_corners=False)
 
 
-def _weighted(parts: list[torch.Tensor], visibility: torch.Tensor, *, unit: bool) -> torch.Tensor:
+def _weighted(parts: list[torch.Tensor], visibility: torch.Tensor, *, as_unit: bool) -> torch.Tensor:
     vectors = F.normalize(torch.stack(parts, 1), dim=2) * visibility.clamp(min=_LEAST_VISIBILITY)[:, :, None]
     embedding = vectors.flatten(1)
-    return F.normalize(embedding) if unit else embedding
+    return unit(embedding) if as_unit else embedding

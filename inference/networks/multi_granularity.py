@@ -12,11 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F  # noqa: N812 - torch's own convention
 
 from inference.networks.backbone import Backbone, remove_stride
 from inference.networks.neck import BnNeck, NeckOutput
-from inference.networks.network import IMAGENET_MEAN, IMAGENET_STD, Network, Outputs
+from inference.networks.network import IMAGENET_MEAN, IMAGENET_STD, Network, Outputs, unit
 from inference.networks.pooling import pool_stripes
 
 __all__ = ["BRANCHES", "Branch", "MultiGranularityNetwork"]
@@ -124,7 +123,7 @@ class MultiGranularityNetwork(Network):
             tested += [found[part].after for part in view.parts_tested]
         embedding = torch.cat(tested, 1)
         outputs: Outputs = {
-            "embedding": embedding if self.training else F.normalize(embedding),
+            "embedding": embedding if self.training else unit(embedding),
             "feature": tuple(one.after for one in whole),
         }
         logits = tuple(one.identity for one in (*whole, *parts) if one.identity is not None)

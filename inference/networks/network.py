@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import torch
+import torch.nn.functional as F  # noqa: N812 - torch's own convention
 
-__all__ = ["IMAGENET_MEAN", "IMAGENET_STD", "Network", "NetworkSpecification", "Outputs"]
+__all__ = ["IMAGENET_MEAN", "IMAGENET_STD", "Network", "NetworkSpecification", "Outputs", "unit"]
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -79,3 +80,8 @@ class Network(torch.nn.Module):
     def backbone_parameters(self) -> list[torch.nn.Parameter]:
         """Parameters that start from ImageNet's weights, for which a lower learning rate is usual."""
         raise NotImplementedError
+
+
+def unit(vectors: torch.Tensor) -> torch.Tensor:
+    """Vectors (B, D) of unit length, float32: squares of a thousand values overflow 16 bits."""
+    return F.normalize(vectors.float(), dim=1)

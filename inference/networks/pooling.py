@@ -26,7 +26,8 @@ class GeneralisedMean(torch.nn.Module):
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """(B, C) from (B, C, H, W); what is below zero counts as zero."""
-        return features.clamp(min=_SMALLEST).pow(self.power).mean((2, 3)).pow(1.0 / self.power)
+        powers = features.float().clamp(min=_SMALLEST).pow(self.power.float())  # powers overflow 16 bits
+        return powers.mean((2, 3)).pow(1.0 / self.power.float()).to(features.dtype)
 
 
 class _Average(torch.nn.Module):
@@ -76,6 +77,6 @@ def pool_masks(features: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
     Returns:
         (B, K, C); of an empty mask the plain average over the map.
     """
-    weights = masks.clamp(min=0).flatten(2) + _SMALLEST
-    weights = weights / weights.sum(2, keepdim=True)
+    weights = masks.float().clamp(min=0).flatten(2) + _SMALLEST
+    weights = (weights / weights.sum(2, keepdim=True)).to(features.dtype)
     return torch.bmm(weights, features.flatten(2).transpose(1, 2))

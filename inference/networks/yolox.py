@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from inference.errors import ModelError
 
-__all__ = ["STRIDES", "YoloxNano", "from_onnx"]
+__all__ = ["STRIDES", "YoloxNano", "from_onnx", "probabilities"]
 
 STRIDES = (8, 16, 32)
 _COCO_CLASSES = 80
@@ -160,6 +160,11 @@ class _Head(nn.Module):
         class_logits = self.class_logits(self.class_features(feature))
         box_features = self.box_features(feature)
         return torch.cat([self.boxes(box_features), self.objectness(box_features), class_logits], dim=1)
+
+
+def probabilities(raw: Tensor) -> Tensor:
+    """The raw head with objectness and classes as probabilities: what an exported file gives and the live path decodes."""
+    return torch.cat([raw[..., :4], raw[..., 4:].sigmoid()], dim=-1)
 
 
 def from_onnx(path: Path, classes: Sequence[str], rows: Sequence[int]) -> YoloxNano:

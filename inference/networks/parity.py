@@ -1,0 +1,133 @@
+"""How far two forms of one network are apart: torch and ONNX, 32 bits and fewer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+from inference.errors import ModelError
+from inference.networks.export import ExportedNetwork
+from inference.onnxruntime_engine import OnnxRuntimeEngine
+from throughline.types import FloatArray
+
+__all__ = ["OutputLoss", "compare", "drawn_pictures", "read_pictures", "run_onnx", "run_torch"]
+
+_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
+_BATCH = 8
+
+
+@dataclass(frozen=True, slots=True)
+class OutputLoss:
+    """What one output loses.
+
+    Attributes:
+        largest: Largest absolute difference of a value.
+        spread: Mean length of the difference as a share of the mean distance between the outputs of different pictures:
+            0.01 means that a picture moved by a hundredth of what parts it from another; nan for a single picture.
+        cosine: Least cosine between the two forms of one picture's output.
+        same_best: Share of pictures whose largest value (the class that wins) has the same place.
+    """
+
+    largest: float
+    spread: float
+    cosine: float
+    same_best: float
+
+
+def compare(expected: Mapping[str, FloatArray], found: Mapping[str, FloatArray]) -> dict[str, OutputLoss]:
+    """What each output loses.
+
+    Args:
+        expected: (N, ...) by output.
+        found: Of the other form, for the same pictures.
+
+    Raises:
+        ValueError: they have other outputs or shapes.
+    """
+    if list(expected) != list(found):
+        raise ValueError(f"expected the outputs {', '.join(expected)}, found {', '.join(found)}")
+    return {name: _loss(name, expected[name], found[name]) for name in expected}
+
+
+def run_torch(network: ExportedNetwork, pictures: FloatArray) -> dict[str, FloatArray]:
+    """Outputs (N, ...) by name of pictures (N, 3, H, W) float32, RGB, 0..255."""
+    with torch.no_grad():
+        parts = [
+            [part.numpy() for part in network(torch.from_numpy(pictures[start : start + _BATCH]))]
+            for start in range(0, len(pictures), _BATCH)
+        ]
+    joined = [np.concatenate(output) for output in zip(*parts, strict=True)]
+    return dict(zip(network.names, joined, strict=True))
+
+
+def run_onnx(path: Path, names: tuple[str, ...], pictures: FloatArray) -> dict[str, FloatArray]:
+    """Outputs (N, ...) by name of an ONNX file, one thread.
+
+    Raises:
+        ModelError: the file cannot be run.
+    """
+    engine = OnnxRuntimeEngine(path, max_batch=_BATCH)
+    try:
+        return dict(zip(names, engine.infer(pictures), strict=True))
+    finally:
+        engine.close()
+
+
+def read_pictures(folder: Path, input_size: tuple[int, int], limit: int) -> FloatArray:
+    """(N, 3, H, W) float32, RGB, 0..255: pictures of a folder, stretched to the size, evenly taken from all of them.
+
+    Args:
+        folder: Where pictures are, at any depth.
+        input_size: (height, width).
+        limit: Most pictures.
+
+    Raises:
+        ModelError: there are none, or one cannot be read.
+    """
+    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES)
+    if not files:
+        raise ModelError(f"{folder}: no pictures in this folder ({', '.join(_SUFFIXES)})")
+    chosen = files[:: -(-len(files) // limit)]
+    height, width = input_size
+    pictures = np.empty((len(chosen), 3, height, width), np.float32)
+    for row, path in zip(pictures, chosen, strict=True):
+        picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
+        if picture is None:
+            raise ModelError(f"{path}: not a picture that can be read")
+        shrinks = picture.shape[0] > height and picture.shape[1] > width
+        resized = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+        row[:] = resized[:, :, ::-1].transpose(2, 0, 1)
+    return pictures
+
+
+def drawn_pictures(count: int, input_size: tuple[int, int], seed: int = 0) -> FloatArray:
+    """(N, 3, H, W) float32, RGB, 0..255: smooth coloured blots, where real pictures are not at hand."""
+    random = np.random.default_rng(seed)
+    height, width = input_size
+    pictures = np.empty((count, 3, height, width), np.float32)
+    for row in pictures:
+        cells = (int(random.integers(2, 9)), int(random.integers(2, 9)))
+        coarse = random.uniform(0, 255, (*cells, 3)).astype(np.float32)
+        row[:] = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR).transpose(2, 0, 1)
+    return pictures
+
+
+def _loss(name: str, expected: FloatArray, found: FloatArray) -> OutputLoss:
+    if expected.shape != found.shape:
+        raise ValueError(f"{name}: expected the shape {expected.shape}, found {found.shape}")
+    one, other = (values.reshape(len(values), -1).astype(np.float64) for values in (expected, found))
+    lengths = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
+    cosines = (one * other).sum(1) / np.maximum(lengths, 1e-12)
+    apart = np.linalg.norm(one[:, None] - one[None], axis=2)[~np.eye(len(one), dtype=bool)]
+    moved = float(np.linalg.norm(one - other, axis=1).mean())
+    return OutputLoss(
+        largest=float(np.abs(one - other).max()),
+        spread=moved / float(apart.mean()) if apart.size and apart.mean() > 0 else float("nan"),
+        cosine=float(cosines.min()),
+        same_best=float((one.argmax(1) == other.argmax(1)).mean()),
+    )

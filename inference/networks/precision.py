@@ -1,0 +1,126 @@
+"""Smaller and faster variants of an exported ONNX file: weights kept in 16 bits, and 8-bit convolutions."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+from onnxruntime.quantization.shape_inference import quant_pre_process
+
+from throughline.types import FloatArray
+
+__all__ = ["keep_weights_in_half", "quantise"]
+
+_SMALLEST_TENSOR = 256
+"""Values; what is smaller saves nothing and may be a constant of the arithmetic, such as an epsilon."""
+_CALIBRATION_BATCH = 8
+
+
+def keep_weights_in_half(source: Path, target: Path) -> None:
+    """Halves an ONNX file: weights are stored in 16 bits and become 32 when the file is loaded.
+
+    Everything is computed in 32 bits, so it runs as fast as the original wherever that runs; the arithmetic itself in 16 bits,
+    for GPUs, is another variant: `inference.networks.export.ExportedNetwork.half`.
+
+    Args:
+        source: ONNX file in 32 bits.
+        target: File to write.
+
+    Raises:
+        ValueError: a weight is too large for 16 bits.
+    """
+    model = onnx.load(source)
+    casts = []
+    for tensor in model.graph.initializer:
+        if tensor.data_type != onnx.TensorProto.FLOAT or int(np.prod(tensor.dims)) < _SMALLEST_TENSOR:
+            continue
+        values = onnx.numpy_helper.to_array(tensor)
+        if not np.isfinite(values).all() or np.abs(values).max() > np.finfo(np.float16).max:
+            raise ValueError(f"{source}: the weight {tensor.name} is too large for 16 bits")
+        name = tensor.name
+        tensor.CopyFrom(onnx.numpy_helper.from_array(values.astype(np.float16), f"{name}_half"))
+        casts.append(onnx.helper.make_node("Cast", [f"{name}_half"], [name], f"{name}_cast", to=onnx.TensorProto.FLOAT))
+    nodes = [*casts, *model.graph.node]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    onnx.checker.check_model(model)
+    _save(model, target)
+
+
+def quantise(source: Path, target: Path, pictures: FloatArray) -> None:
+    """Makes convolutions compute with 8 bits: Q/DQ nodes, symmetric, one scale for each channel of the weights.
+
+    Engines that build from Q/DQ (TensorRT) and ONNX Runtime take the same file. Biases stay in 32 bits and what is no
+    convolution stays as it is, which TensorRT asks for and which keeps the embedding's last steps exact.
+
+    Args:
+        source: ONNX file in 32 bits, as `inference.networks.export` writes it.
+        target: File to write.
+        pictures: (N, 3, H, W) float32 as the network takes them: they set the scales, so they should be like those it will see;
+            a hundred are enough.
+
+    Raises:
+        ValueError: there are no pictures.
+    """
+    if len(pictures) == 0:
+        raise ValueError("without pictures the scales of 8-bit values cannot be set")
+    properties = {one.key: one.value for one in onnx.load(source, load_external_data=False).metadata_props}
+    log = logging.getLogger()
+    level = log.level
+    log.setLevel(logging.ERROR)  # the quantiser logs hints about its own preprocessing to the root logger
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            prepared, quantised = Path(folder) / "prepared.onnx", Path(folder) / "quantised.onnx"
+            quant_pre_process(str(source), str(prepared), skip_symbolic_shape=True)
+            quantize_static(
+                str(prepared),
+                str(quantised),
+                _Pictures(pictures, _input_name(prepared)),
+                quant_format=QuantFormat.QDQ,
+                op_types_to_quantize=["Conv"],
+                per_channel=True,
+                activation_type=QuantType.QInt8,
+                weight_type=QuantType.QInt8,
+                extra_options={
+                    "ActivationSymmetric": True,
+                    "WeightSymmetric": True,
+                    "QuantizeBias": False,
+                    "DedicatedQDQPair": True,
+                    "AddQDQPairToWeight": True,
+                },
+            )
+            model = onnx.load(quantised)
+    finally:
+        log.setLevel(level)
+    onnx.helper.set_model_props(model, properties)
+    _save(model, target)
+
+
+class _Pictures(CalibrationDataReader):  # type: ignore[misc]  # the base class has no types
+    def __init__(self, pictures: FloatArray, name: str) -> None:
+        self._batches: Iterator[FloatArray] = iter(
+            [pictures[start : start + _CALIBRATION_BATCH] for start in range(0, len(pictures), _CALIBRATION_BATCH)]
+        )
+        self._name = name
+
+    def get_next(self) -> dict[str, FloatArray] | None:
+        batch = next(self._batches, None)
+        return None if batch is None else {self._name: batch}
+
+
+def _input_name(path: Path) -> str:
+    session: Any = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    return str(session.get_inputs()[0].name)
+
+
+def _save(model: onnx.ModelProto, target: Path) -> None:
+    partial = target.with_name(f"{target.name}.part")
+    onnx.save(model, partial)
+    partial.replace(target)
