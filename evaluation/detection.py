@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from throughline.types import VEHICLE_TYPES, Detections, IntArray
 
-__all__ = ["HEIGHTS", "OVERLAPS", "DetectionScore", "LabelledBoxes", "score_detections"]
+__all__ = ["HEIGHTS", "OVERLAPS", "DetectionScore", "JudgedPicture", "LabelledBoxes", "judge_picture", "score_detections"]
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Truths: TypeAlias = npt.NDArray[np.bool_]
@@ -146,7 +146,7 @@ def score_detections(
         kept = np.arange(len(seen)) if kind is None else np.flatnonzero(seen.classes == kind)
         kept = kept[np.argsort(-seen.scores[kept], kind="stable")][:most]
         candidates = seen.boxes[kept].astype(np.float64)
-        right, neither = _match(candidates, boxes, passed, there.ignored)
+        right, neither, _ = _match(candidates, boxes, passed, there.ignored)
         size = candidates[:, 3] - candidates[:, 1]
         outside = (size < heights[0]) | (size >= heights[1])
         scores.append(seen.scores[kept].astype(np.float64))
@@ -156,6 +156,32 @@ def score_detections(
     if not scores:
         return _score(np.zeros(0), np.zeros((len(OVERLAPS), 0), np.bool_), np.zeros((len(OVERLAPS), 0), np.bool_), 0)
     return _score(np.concatenate(scores), np.concatenate(matched, axis=1), np.concatenate(ignored, axis=1), true_boxes)
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedPicture:
+    """What became of the boxes of one picture at the least overlap, whatever their types.
+
+    Attributes:
+        right: (D, 4) found boxes that are right.
+        wrong: (E, 4) found boxes that are not.
+        neither: (F, 4) found boxes that count neither way.
+        missed: (M, 4) true boxes that were not found.
+    """
+
+    right: Floats
+    wrong: Floats
+    neither: Floats
+    missed: Floats
+
+
+def judge_picture(truth: LabelledBoxes, found: Detections, confidence: float) -> JudgedPicture:
+    """Compares detections of at least ``confidence`` with what one picture shows."""
+    kept = np.flatnonzero(found.scores >= confidence)
+    boxes = found.boxes[kept[np.argsort(-found.scores[kept], kind="stable")]].astype(np.float64)
+    levels = _match(boxes, truth.boxes, np.zeros(len(truth.boxes), np.bool_), truth.ignored)
+    right, neither, free = (level[0] for level in levels)
+    return JudgedPicture(boxes[right], boxes[~right & ~neither], boxes[neither], truth.boxes[free])
 
 
 def _wanted(truth: LabelledBoxes, kind: int | None, heights: tuple[float, float]) -> tuple[Floats, Truths]:
@@ -169,9 +195,10 @@ def _wanted(truth: LabelledBoxes, kind: int | None, heights: tuple[float, float]
     return truth.boxes[related], (passed | unknown)[related]
 
 
-def _match(found: Floats, true: Floats, passed: Truths, regions: Floats) -> tuple[Truths, Truths]:
-    """Which of the found boxes (D, 4), best first, are right and which count neither way: (overlaps, D) each.
+def _match(found: Floats, true: Floats, passed: Truths, regions: Floats) -> tuple[Truths, Truths, Truths]:
+    """Which of the found boxes (D, 4), best first, are right, which count neither way, and which true ones are free.
 
+    The first two are (overlaps, D), the last is (overlaps, N).
     A box that can match a true one that counts does; only others match one that does not, or lie in an ignored region.
     """
     limits = np.array(OVERLAPS) - _ROUNDING
@@ -192,7 +219,7 @@ def _match(found: Floats, true: Floats, passed: Truths, regions: Floats) -> tupl
             free[levels[taken], best[taken]] = False
             (neither if counts is passed else right)[taken, index] = True
     neither |= ~right & (inside >= limits[:, None])
-    return right, neither
+    return right, neither, free
 
 
 def _overlaps(first: Floats, second: Floats, *, of_found: bool = False) -> Floats:

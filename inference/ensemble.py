@@ -102,14 +102,22 @@ class Ensemble:
         return self._weights
 
     def without(self, name: str) -> Ensemble:
-        """The others.
+        """The other members.
 
         Raises:
             ValueError: nobody would be left, or there is no such member.
         """
-        if name not in self._weights:
-            raise ValueError(f"{name} is no member; there are {', '.join(self._weights)}")
+        self._check(name)
         return Ensemble({other: weight for other, weight in self._weights.items() if other != name})
+
+    def only(self, name: str) -> Ensemble:
+        """One member alone.
+
+        Raises:
+            ValueError: there is no such member.
+        """
+        self._check(name)
+        return Ensemble({name: self._weights[name]})
 
     def concatenate(self, vectors: Mapping[str, FloatArray]) -> Concatenation:
         """Puts the members' vectors behind each other.
@@ -151,3 +159,7 @@ class Ensemble:
         return self.concatenate({name: first[name] for name in names}).similarity(
             self.concatenate({name: second[name] for name in names})
         )
+
+    def _check(self, name: str) -> None:
+        if name not in self._weights:
+            raise ValueError(f"{name} is no member; there are {', '.join(self._weights)}")

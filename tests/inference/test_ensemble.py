@@ -81,7 +81,7 @@ def test_wrong_use_is_refused() -> None:
     with pytest.raises(ValueError, match="the weight of a must be above 0, found 0"):
         Ensemble({"a": 0.0})
     ensemble = Ensemble({"a": 1.0, "b": 1.0})
-    assert dict(ensemble.without("a").weights) == {"b": 1.0}
+    assert dict(ensemble.without("a").weights) == dict(ensemble.only("b").weights) == {"b": 1.0}
     with pytest.raises(ValueError, match="c is no member; there are a, b"):
         ensemble.without("c")
     with pytest.raises(ValueError, match="found 3 of a, 4 of b"):

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
+from throughline.commands import _evaluate_detect, _evaluate_reid
 from throughline.commands._exit import BAD_INPUT, CommandError
 from throughline.commands._output import print_json
 
@@ -48,6 +49,9 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     mtmc.add_argument("--result", type=Path, required=True, metavar="FILE", help="the same, as `associate` writes tracks.txt")
     _add_json(mtmc)
     mtmc.set_defaults(run=_mtmc)
+
+    _evaluate_reid.add_arguments(kinds.add_parser("reid", help="mAP and match curves of an embedder, or an ensemble of several"))
+    _evaluate_detect.add_arguments(kinds.add_parser("detect", help="average precision of a detector in labelled pictures"))
 
 
 def _add_json(parser: argparse.ArgumentParser) -> None:
