@@ -42,8 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         type=_member,
         metavar="NAME[=WEIGHT]",
-        help="name in the catalogue or path of an ONNX file, with the weight of its cosine; repeat for an ensemble, of which each "
-        "member is left out once and tried alone (default: default)",
+        help="name in the catalogue or path of an ONNX file, with the weight of its cosine; repeat for an ensemble: each "
+        "member is then left out once, and tried alone (default: default)",
     )
     parser.add_argument(
         "--vehicle-columns",
