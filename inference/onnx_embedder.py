@@ -63,7 +63,9 @@ class CropPreparation:
 
 
 class OnnxEmbedder:
-    """Embedder from an ONNX file with one output (batch, D).
+    """Embedder from an ONNX file whose first output is (batch, D).
+
+    Further outputs, such as the type that a head on the same trunk tells, are not asked here.
 
     Args:
         engine: The network.
@@ -77,9 +79,9 @@ class OnnxEmbedder:
 
     def __init__(self, engine: Engine, batcher: Batcher, *, flip: bool | None = None) -> None:
         shapes = engine.output_shapes
-        if len(shapes) != 1 or len(shapes[0]) != 1 or shapes[0][0] < 1:
+        if not shapes or len(shapes[0]) != 1 or shapes[0][0] < 1:
             found = ", ".join(f"(batch, {', '.join(str(size) for size in shape)})" for shape in shapes)
-            raise ModelError(f"{engine.name}: expected one output (batch, dimension) of an embedder, found {found}")
+            raise ModelError(f"{engine.name}: expected a first output (batch, dimension) of an embedder, found {found}")
         self._engine = engine
         self._batcher = batcher
         self._prepare = CropPreparation(engine)

@@ -123,7 +123,7 @@ async def test_flipping_averages_both_views_of_a_vehicle(tmp_path: Path, workers
         ({"metadata": {"std": "0.1,0,0.1"}}, "metadata `std` must be above zero"),
         ({"metadata": {"color": "grey"}}, "metadata `color` is 'grey', expected rgb or bgr"),
         ({"channels": 1}, "expected an input of 3 channels, found 1"),
-        ({"pooled": False}, r"expected one output \(batch, dimension\) of an embedder, found \(batch, 16, 24, 20\)"),
+        ({"pooled": False}, r"expected a first output \(batch, dimension\) of an embedder, found \(batch, 16, 24, 20\)"),
     ],
 )
 def test_a_file_that_is_no_embedder_is_refused(

@@ -92,7 +92,7 @@ def test_one_model_is_listed_once(metrics: Metrics) -> None:
 
 def test_a_detector_file_as_an_embedder_is_refused(tmp_path: Path, metrics: Metrics) -> None:
     settings = ModelsSettings(embedders=(EmbedderSettings(model=str(write_yolox(tmp_path / "own.onnx"))),))
-    with pytest.raises(ModelError, match=r"own: expected one output \(batch, dimension\) of an embedder"):
+    with pytest.raises(ModelError, match=r"own: expected a first output \(batch, dimension\) of an embedder"):
         load_models(settings, metrics)
 
 
