@@ -1,0 +1,1 @@
+"""Fitting of vehicle detectors."""
