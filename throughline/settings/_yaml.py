@@ -93,8 +93,17 @@ def _expand(text: str, node: yaml.Node, location: Location, context: _Context) -
     return _VARIABLE.sub(fill, text)
 
 
-def explain(error: ValidationError, name: str, lines: Mapping[Location, int]) -> str:
-    """One line for each problem: file, line, field, what was expected. Values are not repeated: they may be secret."""
+def explain(
+    error: ValidationError, name: str, lines: Mapping[Location, int], reference: str = "docs/reference/site-file.md"
+) -> str:
+    """One line for each problem: file, line, field, what was expected. Values are not repeated: they may be secret.
+
+    Args:
+        error: What was refused.
+        name: What to call the file.
+        lines: Of its fields.
+        reference: The page that lists the fields there are.
+    """
     details = error.errors(include_url=False, include_input=False, include_context=False)
     problems = []
     for detail in details:
@@ -104,7 +113,7 @@ def explain(error: ValidationError, name: str, lines: Mapping[Location, int]) ->
         line = next((lines[location[:n]] for n in range(len(location), -1, -1) if location[:n] in lines), 1)
         message = detail["msg"].removeprefix("Value error, ")
         if detail["type"] == "extra_forbidden":
-            message = "no such field; see docs/reference/site-file.md for those there are"
+            message = f"no such field; see {reference} for those there are"
         problems.append(f"{name}:{line}: {_dotted(location)}: {message[:1].lower()}{message[1:]}")
     return "\n".join(dict.fromkeys(problems))
 
