@@ -41,6 +41,7 @@ COLOUR_HISTOGRAM = "colour-histogram"
 
 _SHIPPED = Path(__file__).parent / "weights"
 _YOLOX_RELEASE = "https://github.com/Megvii-BaseDetection/YOLOX/releases/download/0.1.1rc0"
+_OPEN_MODEL_ZOO = "https://storage.openvinotoolkit.org/repositories/open_model_zoo/public/2022.1"
 _ENVIRONMENT = "THROUGHLINE_MODELS"
 
 
@@ -58,6 +59,7 @@ class CatalogueEntry:
         source: Where the file is published.
         sha256: SHA-256 of the file; None: not known here, so that whoever pulls it must say it.
         size: Bytes of the file, where known.
+        other_sha256: Of other files of this network that are about; used where they are found, never pulled.
     """
 
     name: str
@@ -69,6 +71,11 @@ class CatalogueEntry:
     source: str | None = None
     sha256: str | None = None
     size: int | None = None
+    other_sha256: tuple[str, ...] = ()
+
+    def accepts(self, sha256: str) -> bool:
+        """Whether a file with this checksum is the model."""
+        return self.sha256 is None or sha256 == self.sha256 or sha256 in self.other_sha256
 
 
 CATALOGUE: tuple[CatalogueEntry, ...] = (
@@ -80,8 +87,9 @@ CATALOGUE: tuple[CatalogueEntry, ...] = (
         input_size=(416, 416),
         file="yolox_nano.onnx",
         source=f"{_YOLOX_RELEASE}/yolox_nano.onnx",
-        sha256="695e750a5d5754bb5a8d5325643b59282191a7e7a564e435a415fd3c578eab14",
-        size=3_660_092,
+        sha256="c789161ed43c8269fcd4e67c67eeeb4e80c622da2eb296a20bc6007bd18a0b7d",
+        size=3_659_407,
+        other_sha256=("695e750a5d5754bb5a8d5325643b59282191a7e7a564e435a415fd3c578eab14",),  # exported with PyTorch 1.10
     ),
     CatalogueEntry(
         "yolox-tiny",
@@ -90,6 +98,8 @@ CATALOGUE: tuple[CatalogueEntry, ...] = (
         input_size=(416, 416),
         file="yolox_tiny.onnx",
         source=f"{_YOLOX_RELEASE}/yolox_tiny.onnx",
+        sha256="427cc366d34e27ff7a03e2899b5e3671425c262ea2291f88bb942bc1cc70b0f7",
+        size=20_219_662,
     ),
     CatalogueEntry(
         "yolox-s",
@@ -98,8 +108,21 @@ CATALOGUE: tuple[CatalogueEntry, ...] = (
         input_size=(640, 640),
         file="yolox_s.onnx",
         source=f"{_YOLOX_RELEASE}/yolox_s.onnx",
+        sha256="c5c2d13e59ae883e6af3b45daea64af4833a4951c92d116ec270d9ddbe998063",
+        size=35_858_002,
     ),
     CatalogueEntry(COLOUR_HISTOGRAM, "embedder", "where on a vehicle which colours are; no weights"),
+    CatalogueEntry(
+        "vehicle-reid-0001",
+        "embedder",
+        "OSNet-AIN x1.0 trained on vehicles, from the Open Model Zoo",
+        licence="MIT",
+        input_size=(208, 208),
+        file="osnet_ain_x1_0_vehicle_reid.onnx",
+        source=f"{_OPEN_MODEL_ZOO}/vehicle-reid-0001/osnet_ain_x1_0_vehicle_reid.onnx",
+        sha256="4aaad3e5db648618b0df3d2ff21c61323985ff9e50194c3d2edd4fb87c92d91f",
+        size=8_836_743,
+    ),
 )
 
 
@@ -189,7 +212,7 @@ def locate(entry: CatalogueEntry, folders: Sequence[Path]) -> Path | None:
     for folder in folders:
         path = folder / entry.file
         if path.is_file():
-            if entry.sha256 is not None and sha256_of(path) != entry.sha256:
+            if not entry.accepts(sha256_of(path)):
                 raise ModelError(
                     f"{path} is not the {entry.name} of the catalogue: its SHA-256 differs; delete it and run "
                     f"`throughline models pull {entry.name}`, or use it by its path"

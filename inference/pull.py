@@ -57,7 +57,7 @@ def pull(
         raise ModelError(f"the model {entry.name} is built in: there is nothing to pull")
     expected = _expected(entry, sha256)
     target = (cache_folder() if folder is None else folder) / entry.file
-    if target.is_file() and sha256_of(target) == expected:
+    if target.is_file() and (sha256_of(target) == expected or sha256_of(target) in entry.other_sha256):
         return target
     address = source or entry.source
     if address is None:

@@ -141,3 +141,17 @@ def test_a_folder_that_cannot_be_made_gets_one_clear_line(server: str, tmp_path:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(ModelError, match=f"cannot write to {tmp_path}/file"):
         pull(_entry(f"{server}/net.onnx"), folder=tmp_path / "file")
+
+
+def test_another_file_of_the_network_that_is_there_is_left_there(tmp_path: Path) -> None:
+    (tmp_path / "net.onnx").write_bytes(CONTENT)
+    entry = CatalogueEntry(
+        "net",
+        "detector",
+        "a test's",
+        file="net.onnx",
+        source="https://127.0.0.1:9/net.onnx",
+        sha256="0" * 64,
+        other_sha256=(CHECKSUM,),
+    )
+    assert pull(entry, folder=tmp_path).read_bytes() == CONTENT
