@@ -98,7 +98,7 @@ def test_an_unknown_name_says_which_there_are() -> None:
 
 
 def test_a_detector_is_not_taken_for_an_embedder() -> None:
-    with pytest.raises(ModelError, match="works as detector, not as embedder; use colour-histogram, .*or the path"):
+    with pytest.raises(ModelError, match=r"works as detector, not as embedder; use colour-histogram, .*or the path"):
         resolve("yolox-nano", "embedder", [])
 
 
