@@ -1,4 +1,4 @@
-"""`throughline models list|pull`: the catalogue of networks."""
+"""`throughline models list|pull|export`: the catalogue of networks, and files for it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from throughline.commands import _models_export
 from throughline.commands._exit import BAD_INPUT, FAILED, CommandError
 from throughline.commands._output import print_json, print_table, say
 
@@ -18,7 +19,7 @@ __all__ = ["add_parser"]
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Adds the command."""
-    parser = commands.add_parser("models", help="list and fetch networks")
+    parser = commands.add_parser("models", help="list, fetch and export networks")
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     listing = actions.add_parser("list", help="list the catalogue, and what of it is on this machine")
     listing.add_argument("--json", action="store_true", help="print one JSON object")
@@ -30,6 +31,9 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     pulling.add_argument("--folder", type=Path, help="where to put it (default: the user's cache)")
     pulling.add_argument("--json", action="store_true", help="print one JSON object")
     pulling.set_defaults(run=_pull)
+    _models_export.add_arguments(
+        actions.add_parser("export", help="write a trained network as an ONNX file, and what that loses")
+    )
 
 
 def _list(options: argparse.Namespace) -> int:
