@@ -56,7 +56,9 @@ class Matcher:
         self._table = SightingTable(self._topology, Readings.of(site))
         self.scorer = Scorer(site, self._topology, self._table)
         self._resolver = Resolver(site, self.scorer, self._timeline, self._writer, self.statistics)
-        self._provisional = Provisional(self.scorer, self._resolver, self._writer, matching.decision_window)
+        self._provisional = Provisional(
+            self.scorer, self._resolver, self._writer, matching.decision_window, len(self._topology.cameras)
+        )
         self._watchlist = WatchList(self._topology, self.scorer.appearance, self.scorer.camera_bias)
         self._known = _Known()
         self._reviewed: Instant = 0
@@ -108,6 +110,7 @@ class Matcher:
             case Watch():
                 self._watchlist.update(record)
                 events = []
+        events += self._provisional.advance()
         self._count()
         return events
 
@@ -147,7 +150,8 @@ class Matcher:
         live = self._provisional.gallery.get(record.tracklet)
         if live is not None and live.revision > record.revision:
             return []
-        events = self._provisional.arrive(sighting, looks) + self._watch(sighting, looks)
+        self._provisional.arrive(sighting, looks)
+        events = self._watch(sighting, looks)
         while len(self._known) > self._site.matching.max_tracklets:
             self._drop(self._known.oldest())
             self.statistics.skipped["evicted"] += 1
@@ -168,10 +172,10 @@ class Matcher:
             self.statistics.skipped["unknown_camera"] += 1
             return []
         watermark = self._watermark.advance(record)
+        if self._watermark.all_ended:
+            return self._provisional.judge_fresh() + self._review() + self._resolve(None)
         events = self._review()
-        if watermark is None and not self._watermark.all_ended:
-            return events
-        return events + self._resolve(None if self._watermark.all_ended else watermark)
+        return events if watermark is None else events + self._resolve(watermark)
 
     def _review(self) -> list[MatchEvent]:
         """Provisional decisions are looked at again whenever the foremost camera has come a decision window further."""
