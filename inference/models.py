@@ -15,8 +15,9 @@ from inference.errors import ModelError
 from inference.motion import MotionDetector
 from inference.onnx_embedder import OnnxEmbedder
 from inference.onnxruntime_engine import OnnxRuntimeEngine
+from inference.two_crops import TwoCropEmbedder
 from inference.yolox import YoloxDetector
-from throughline.settings.models import ModelsSettings
+from throughline.settings.models import EmbedderSettings, ModelsSettings
 from throughline.telemetry.metrics import Metrics
 
 __all__ = ["Models", "load_detector", "load_embedder", "load_models"]
@@ -77,7 +78,7 @@ def load_models(
         notes.append(note)
         embedders: list[tuple[Embedder, float]] = []
         for member in settings.embedders:
-            embedder, note = load_embedder(member.model, workers, folders=folders)
+            embedder, note = load_embedder(member, workers, folders=folders)
             loaded.append(embedder.close)
             notes.append(note)
             if any(embedder.name == other.name for other, _ in embedders):
@@ -124,11 +125,12 @@ def load_detector(
     return YoloxDetector(engine, batcher, min_confidence=min_confidence, nms_iou=nms_iou), chosen.note
 
 
-def load_embedder(model: str, batcher: Batcher, *, folders: Sequence[Path] | None = None) -> tuple[Embedder, str]:
+def load_embedder(member: EmbedderSettings, batcher: Batcher, *, folders: Sequence[Path] | None = None) -> tuple[Embedder, str]:
     """Loads one embedder.
 
     Args:
-        model: Path, name in the catalogue, or ``default``.
+        member: Path, name in the catalogue or ``default``, and what its vectors are averaged over. The colour histogram cannot
+            tell left from right, so that mirroring leaves it as it is.
         batcher: Where it runs.
         folders: Where files of catalogue models are looked for; default: `inference.catalogue.model_folders`.
 
@@ -138,7 +140,12 @@ def load_embedder(model: str, batcher: Batcher, *, folders: Sequence[Path] | Non
     Raises:
         ModelError: the model is missing, broken or of another kind.
     """
-    chosen = resolve(model, "embedder", folders)
+    chosen = resolve(member.model, "embedder", folders)
+    embedder: Embedder
     if chosen.path is None:
-        return ColourHistogramEmbedder(batcher), chosen.note
-    return OnnxEmbedder(OnnxRuntimeEngine(chosen.path, name=chosen.name), batcher), chosen.note
+        embedder = ColourHistogramEmbedder(batcher)
+    else:
+        embedder = OnnxEmbedder(OnnxRuntimeEngine(chosen.path, name=chosen.name), batcher, flip=member.flip)
+    if member.second_crop is not None:
+        embedder = TwoCropEmbedder(embedder, member.second_crop)
+    return embedder, chosen.note

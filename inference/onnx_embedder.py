@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 
 import cv2
@@ -85,7 +86,9 @@ class OnnxEmbedder:
         self._engine = engine
         self._batcher = batcher
         self._prepare = CropPreparation(engine)
-        self._flip = engine.metadata.get("flip", "false").strip().lower() == "true" if flip is None else flip
+        usual = engine.metadata.get("flip", "false").strip().lower() == "true"
+        self._flip = usual if flip is None else flip
+        self._hash = engine.hash if self._flip == usual else _hash(f"{engine.hash} flip {self._flip}")
         self._dimension = shapes[0][0]
 
     @property
@@ -95,8 +98,8 @@ class OnnxEmbedder:
 
     @property
     def hash(self) -> str:
-        """Hash of the weights."""
-        return self._engine.hash
+        """Hash of the weights; another one where ``flip`` is not what the file says, for vectors then are others."""
+        return self._hash
 
     @property
     def dimension(self) -> int:
@@ -130,6 +133,10 @@ class OnnxEmbedder:
             raise InferenceError(f"{self.name} gave a vector that is zero or not finite")
         unit: FloatArray = (vectors / norms).astype(np.float32)
         return unit
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _three_numbers(engine: Engine, field: str, default: tuple[float, float, float]) -> FloatArray:

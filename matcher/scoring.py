@@ -29,6 +29,7 @@ from matcher.topology import Link, Topology
 from matcher.witness import Witness
 from throughline.messages import Evidence, Gate
 from throughline.settings import Site
+from throughline.settings.models import EmbedderWeights
 from throughline.types import IntArray
 
 __all__ = ["Join", "Scorer", "Scores"]
@@ -117,7 +118,7 @@ class Scorer:
         self.topology, self.table = topology, table
         self.camera_bias = CameraBias()
         self.prior = PriorTerm(matching.new_vehicle_prior, topology)
-        weights = {embedder.model: embedder.weight for embedder in site.models.embedders}
+        weights = EmbedderWeights(site.models.embedders)
         self.reranking: Reranking | None = None
         if matching.reranking.enabled:
             self.reranking = Reranking(matching.reranking, weights, matching.decision_window, topology, table)

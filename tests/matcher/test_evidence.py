@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from inference.ensemble import Ensemble
 from matcher.engine import Matcher
 from matcher.evidence.appearance import AppearanceTerm
 from matcher.evidence.calibration import Calibration, CalibrationPrior
@@ -15,6 +16,7 @@ from matcher.topology import Link
 from tests.support.sightings import Scene
 from tests.support.traffic import START, chain_site, complete_at_end, drive, tracklet
 from throughline.messages import Tracklet
+from throughline.settings.models import EmbedderSettings, EmbedderWeights
 from throughline.types import FloatArray
 
 LINK = Link("c1", "c2", 5.0, 20.0, 60.0)
@@ -163,6 +165,20 @@ def test_equal_weights_equal_concatenation() -> None:
     found = similarity(AppearanceTerm({}, 4), scene, with_looks(scene, **vectors[0]), with_looks(scene, **vectors[1]))
     joined = [np.concatenate([vector / np.linalg.norm(vector) for vector in part.values()]) for part in vectors]
     assert found == pytest.approx(float(joined[0] @ joined[1]) / 3.0, abs=2e-3), "but for the grid"
+
+
+def test_it_compares_as_the_ensemble_does_and_weighs_files_by_the_name_of_their_vectors() -> None:
+    rng = np.random.default_rng(6)
+    members = (EmbedderSettings(model="/models/one.onnx", weight=3.0), EmbedderSettings(model="two", weight=0.5))
+    left, right = ({name: unit(rng.normal(size=(1, 32))) for name in ("one", "two")} for _ in range(2))
+    del left["two"]
+    scene, weights = Scene(SITE), EmbedderWeights(members)
+    for first in ({**left, "two": unit(rng.normal(size=(1, 32)))}, left):
+        ensemble = Ensemble({name: weights[name] for name in right}).similarity(first, right)[0, 0]
+        slots = [with_looks(scene, **{name: rows[0] for name, rows in one.items()}) for one in (first, right)]
+        assert similarity(AppearanceTerm(weights, 4), scene, *slots) == pytest.approx(float(ensemble), abs=2e-3), (
+            "but for the grid"
+        )
 
 
 def test_the_best_pair_of_single_views_counts_beside_the_means() -> None:

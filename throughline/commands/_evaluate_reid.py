@@ -15,6 +15,7 @@ from throughline.commands._exit import BAD_INPUT, CommandError
 from throughline.commands._model_pictures import embed_all, inference_workers, read_picture
 from throughline.commands._output import print_json, say
 from throughline.commands._report_file import report_path, write_report
+from throughline.settings.models import EmbedderSettings
 from throughline.types import FloatArray
 
 if TYPE_CHECKING:
@@ -44,6 +45,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME[=WEIGHT]",
         help="name in the catalogue or path of an ONNX file, with the weight of its cosine; repeat for an ensemble: each "
         "member is then left out once, and tried alone (default: default)",
+    )
+    parser.add_argument(
+        "--flip",
+        action=argparse.BooleanOptionalAction,
+        help="average each vector with that of the mirrored crop (default: as the model's file says)",
+    )
+    parser.add_argument(
+        "--second-crop",
+        type=_share,
+        metavar="SHARE",
+        help="average each vector with that of the middle of the crop, this share of its width and height",
     )
     parser.add_argument(
         "--vehicle-columns",
@@ -89,6 +101,16 @@ def _member(text: str) -> tuple[str, float]:
     return name, value
 
 
+def _share(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = np.nan
+    if not 0.0 < value < 1.0:
+        raise argparse.ArgumentTypeError(f"expected a share between 0 and 1, found {text}")
+    return value
+
+
 def _count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"expected a whole number from 1 on, found {text}")
@@ -127,7 +149,11 @@ def _run(options: argparse.Namespace) -> int:
     except FormatError as error:
         raise CommandError(str(error), BAD_INPUT) from error
     pictures = _numbered(_chosen(folder, options))
-    members, vectors = _embedded(options.model or [("default", 1.0)], pictures.crops, options.threads)
+    chosen = [
+        EmbedderSettings(model=model, weight=weight, flip=options.flip, second_crop=options.second_crop)
+        for model, weight in options.model or [("default", 1.0)]
+    ]
+    members, vectors = _embedded(chosen, pictures.crops, options.threads)
     ensemble = Ensemble({member.name: member.weight for member in members})
     variants = _variants(ensemble)
     alike = _similarities(ensemble, vectors, pictures)
@@ -181,7 +207,7 @@ def _numbered(parts: tuple[list[Crop], list[Crop]]) -> _Set:
 
 
 def _embedded(
-    models: Sequence[tuple[str, float]], crops: Sequence[Crop], threads: int
+    chosen: Sequence[EmbedderSettings], crops: Sequence[Crop], threads: int
 ) -> tuple[tuple[ReidMember, ...], dict[str, FloatArray]]:
     """The members, and the vectors of all pictures by each."""
     from evaluation.reid_report import ReidMember
@@ -190,15 +216,15 @@ def _embedded(
     members: list[ReidMember] = []
     vectors: dict[str, FloatArray] = {}
     with inference_workers(threads) as workers:
-        for model, weight in models:
-            embedder, note = load_embedder(model, workers)
+        for settings in chosen:
+            embedder, note = load_embedder(settings, workers)
             try:
                 if note:
                     say(note)
                 if embedder.name in vectors:
                     raise CommandError(f"--model: two members are called {embedder.name}", BAD_INPUT)
                 vectors[embedder.name] = embed_all(embedder, [crop.path for crop in crops])
-                members.append(ReidMember(embedder.name, embedder.hash, embedder.dimension, weight))
+                members.append(ReidMember(embedder.name, embedder.hash, embedder.dimension, settings.weight))
             finally:
                 embedder.close()
     return tuple(members), vectors

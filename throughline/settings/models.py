@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from pathlib import PurePath
+
 from pydantic import Field
 
 from throughline.settings._fields import Section
 
-__all__ = ["EmbedderSettings", "ModelsSettings"]
+__all__ = ["EmbedderSettings", "EmbedderWeights", "ModelsSettings"]
+
+_DEFAULT = "default"
 
 
 class EmbedderSettings(Section):
@@ -14,6 +19,43 @@ class EmbedderSettings(Section):
 
     model: str = Field("default", description="Name in the catalogue (`throughline models list`), or path of an ONNX file.")
     weight: float = Field(1.0, gt=0, description="Weight of its cosine in the ensemble.")
+    flip: bool | None = Field(
+        None,
+        description="Average each vector with that of the mirrored crop: steadier, at twice the cost. Left out: as the model's "
+        "file says.",
+    )
+    second_crop: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        description="Average each vector with that of the middle of the crop, this share of its width and height, such as 0.85: "
+        "steadier where boxes are loose, at twice the cost.",
+    )
+
+    @property
+    def name(self) -> str:
+        """What its vectors are called: the catalogue's name, a file's without its ending, or ``default``."""
+        is_file = "/" in self.model or self.model.endswith(".onnx")
+        return PurePath(self.model).stem if is_file else self.model
+
+
+class EmbedderWeights(Mapping[str, float]):
+    """Weight of every embedder by the name that its vectors carry.
+
+    Which model ``default`` stands for is known only where it was loaded: its weight holds for every name that is not given.
+    """
+
+    def __init__(self, members: tuple[EmbedderSettings, ...]) -> None:
+        self._weights = {member.name: member.weight for member in members}
+
+    def __getitem__(self, name: str) -> float:
+        return self._weights.get(name, self._weights.get(_DEFAULT, 1.0))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._weights)
+
+    def __len__(self) -> int:
+        return len(self._weights)
 
 
 class ModelsSettings(Section):
