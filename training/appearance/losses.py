@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -11,7 +12,7 @@ from inference.networks.network import Outputs
 from training.appearance.recipe import AppearanceRecipe
 from training.data.batches import CropBatch
 from training.errors import RecipeError
-from training.losses import attention_loss, attribute_loss, batch_hard_triplet, identity_loss
+from training.losses import attention_loss, attribute_loss, batch_hard_triplet, contrastive_loss, identity_loss
 
 __all__ = ["appearance_losses"]
 
@@ -19,7 +20,7 @@ __all__ = ["appearance_losses"]
 def appearance_losses(
     outputs: Outputs, batch: CropBatch, recipe: AppearanceRecipe, class_weights: Mapping[str, Tensor]
 ) -> dict[str, Tensor]:
-    """The weighted terms of a batch: ``identity``, ``triplet``, ``attention`` and each attribute's by its name.
+    """The weighted terms of a batch: ``identity``, ``triplet``, ``contrastive``, ``attention`` and each attribute's by its name.
 
     Where the network gives an output for each of several parts, a term is the sum over the parts. Where it also tells how
     well each part is seen, pictures count by that.
@@ -38,24 +39,19 @@ def appearance_losses(
     terms: dict[str, Tensor] = {}
     if losses.identity.weight:
         each = [
-            identity_loss(part, batch.vehicles, smoothing=losses.identity.smoothing, weights=weights)
+            _identity(part, batch.vehicles, losses.identity.smoothing, weights)
             for part, weights in _parts(outputs, "identity", visibility)
         ]
         terms["identity"] = losses.identity.weight * torch.stack(each).sum()
+    excluded = _excluded(batch, losses.gap)
     if losses.triplet.weight:
-        excluded = _excluded(batch, losses.triplet.gap)
-        each = [
-            batch_hard_triplet(
-                part,
-                batch.vehicles,
-                margin=losses.triplet.margin,
-                normalise=losses.triplet.normalise,
-                excluded=excluded,
-                weights=weights,
-            )
-            for part, weights in _parts(outputs, "feature", visibility)
-        ]
+        triplet = partial(batch_hard_triplet, margin=losses.triplet.margin, normalise=losses.triplet.normalise, excluded=excluded)
+        each = [triplet(part, batch.vehicles, weights=weights) for part, weights in _parts(outputs, "feature", visibility)]
         terms["triplet"] = losses.triplet.weight * torch.stack(each).sum()
+    if losses.contrastive.weight:
+        contrast = partial(contrastive_loss, temperature=losses.contrastive.temperature, excluded=excluded)
+        each = [contrast(part, batch.vehicles, weights=weights) for part, weights in _parts(outputs, "feature", visibility)]
+        terms["contrastive"] = losses.contrastive.weight * torch.stack(each).sum()
     if losses.attention.weight:
         maps = [part for part, _ in _parts(outputs, "attention", None)]
         terms["attention"] = losses.attention.weight * attention_loss(maps)
@@ -70,6 +66,13 @@ def appearance_losses(
             class_weights=class_weights.get(name),
         )
     return terms
+
+
+def _identity(logits: Tensor, vehicles: Tensor, smoothing: float, weights: Tensor | None) -> Tensor:
+    """Over the vehicles that the classifier knows; those of unclassified sources are numbered after them."""
+    known = vehicles < logits.shape[1]
+    seen = None if weights is None else weights[known]
+    return identity_loss(logits[known], vehicles[known], smoothing=smoothing, weights=seen)
 
 
 def _parts(outputs: Outputs, name: str, visibility: Tensor | tuple[Tensor, ...] | None) -> list[tuple[Tensor, Tensor | None]]:

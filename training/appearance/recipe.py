@@ -2,38 +2,24 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeAlias
+from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import Field, model_validator
 
 from training.augmentation import AugmentationSettings
 from training.data import SourceSettings
+from training.network import NetworkSettings
 from training.settings import Recipe, Section
 
 __all__ = [
     "AppearanceRecipe",
     "AttributeSettings",
-    "DataSettings",
     "HardIdentitySettings",
     "IdentityCameraSettings",
     "IdentitySettings",
-    "LossSettings",
-    "NetworkSettings",
-    "SamplingSettings",
     "ShuffledSettings",
-    "ValidationSettings",
+    "SourcePartsSettings",
 ]
-
-
-class NetworkSettings(Section):
-    """Which network, and where its weights come from."""
-
-    name: str = Field(description="Name in the registry of networks.")
-    options: dict[str, Any] = Field(default_factory=dict, description="Options of its definition that differ from its defaults.")
-    start: Path | None = Field(
-        None, description="File of weights to start from; what it has of other names or shapes, such as classifiers, is left."
-    )
 
 
 class ValidationSettings(Section):
@@ -89,8 +75,23 @@ class ShuffledSettings(Section):
     batch: int = Field(ge=2, description="Pictures a batch.")
 
 
+class PartSettings(Section):
+    """What one source brings to a batch."""
+
+    identities: int = Field(ge=1, description="Vehicles.")
+    images: int = Field(4, ge=2, description="Pictures of each.")
+
+
+class SourcePartsSettings(Section):
+    """So many vehicles of each source a batch."""
+
+    kind: Literal["by-source"]
+    parts: tuple[PartSettings, ...] = Field(min_length=1, description="One for each of `data.training`, in its order.")
+
+
 SamplingSettings: TypeAlias = Annotated[
-    IdentitySettings | IdentityCameraSettings | HardIdentitySettings | ShuffledSettings, Field(discriminator="kind")
+    IdentitySettings | IdentityCameraSettings | HardIdentitySettings | SourcePartsSettings | ShuffledSettings,
+    Field(discriminator="kind"),
 ]
 
 
@@ -107,12 +108,13 @@ class TripletLossSettings(Section):
     weight: float = Field(0.0, ge=0, description="Its weight.")
     margin: float = Field(0.5, ge=0, description="Margin.")
     normalise: bool = Field(True, description="Whether features are brought to unit length first.")
-    gap: int | None = Field(
-        None,
-        ge=0,
-        description="Two pictures of one sequence that are at most this many frames apart are never a negative pair: "
-        "where a set's vehicles were linked by a program, they may be the same.",
-    )
+
+
+class ContrastiveLossSettings(Section):
+    """Supervised contrast, summed over the parts of networks that give several features."""
+
+    weight: float = Field(0.0, ge=0, description="Its weight.")
+    temperature: float = Field(0.1, gt=0, description="By which cosines are divided.")
 
 
 class AttentionLossSettings(Section):
@@ -127,6 +129,13 @@ class LossSettings(Section):
     identity: IdentityLossSettings = Field(default_factory=IdentityLossSettings, description="Cross-entropy of vehicles.")
     triplet: TripletLossSettings = Field(default_factory=TripletLossSettings, description="Triplets.")
     attention: AttentionLossSettings = Field(default_factory=AttentionLossSettings, description="Attention.")
+    contrastive: ContrastiveLossSettings = Field(default_factory=ContrastiveLossSettings, description="Contrast.")
+    gap: int | None = Field(
+        None,
+        ge=0,
+        description="Two pictures of one sequence that are at most this many frames apart are never a negative pair of triplets "
+        "or contrast: where a set's vehicles were linked by a program, they may be the same.",
+    )
     by_visibility: bool = Field(True, description="Whether parts count by how well they are seen, where the network tells.")
 
 
@@ -177,8 +186,8 @@ class AppearanceRecipe(Recipe):
             raise ValueError(f"a recipe for {self.task} needs attributes.{self.task}")
         if "orientation" in self.attributes and (self.augmentation.flip or self._flips_validation):
             raise ValueError("a mirrored vehicle shows its other side: with attributes.orientation every `flip` must be off")
-        if isinstance(self.sampling, ShuffledSettings) and self.losses.triplet.weight:
-            raise ValueError("triplets need several pictures of each vehicle: sampling.kind must not be shuffled")
+        if isinstance(self.sampling, ShuffledSettings) and (self.losses.triplet.weight or self.losses.contrastive.weight):
+            raise ValueError("triplets and contrast need several pictures of each vehicle: sampling.kind must not be shuffled")
         if isinstance(self.sampling, HardIdentitySettings) and not self.losses.identity.weight:
             raise ValueError("hard identities are found by the classifier of vehicles: losses.identity.weight must not be 0")
         return self

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 
 from inference.networks.network import Network
-from inference.networks.registry import build
 from training.appearance.losses import appearance_losses
 from training.appearance.recipe import (
     AppearanceRecipe,
@@ -18,14 +17,14 @@ from training.appearance.recipe import (
     HardIdentitySettings,
     IdentityCameraSettings,
     ShuffledSettings,
+    SourcePartsSettings,
 )
 from training.appearance.validation import ValidationSet, validate
 from training.data import UNKNOWN, AttributeLabels, CropSet, SourceSettings, combine, read_source
 from training.data.batches import CropBatch, CropBatches, load_by_step, normalised
 from training.errors import RecipeError
-from training.randomness import seed_torch
-from training.samplers import HardIdentitySampler, IdentityCameraSampler, IdentitySampler, Sampler, ShuffledSampler
-from training.starting_weights import load_starting_weights
+from training.network import BuiltNetwork, build_network
+from training.samplers import HardIdentitySampler, IdentityCameraSampler, IdentitySampler, Sampler, ShuffledSampler, SourceSampler
 
 __all__ = ["AppearanceTask"]
 
@@ -40,9 +39,11 @@ class AppearanceTask:
 
     def __init__(self, recipe: AppearanceRecipe) -> None:
         self.recipe = recipe
-        self.crops = _read(recipe.data.training)
+        unclassified = {number for number, source in enumerate(recipe.data.training) if not source.classified}
+        self.crops = _read(recipe.data.training, unclassified)
         labels = _attributes(self.crops, recipe.attributes)
-        self._network = _build(recipe, vehicles=len(self.crops.names))
+        self._built = _build(recipe, self.crops.classified)
+        self._network = self._built.network
         self._sampler = _sampler(recipe, self.crops)
         self._batches = CropBatches(
             self.crops,
@@ -77,13 +78,14 @@ class AppearanceTask:
         sampling = self.recipe.sampling
         if isinstance(self._sampler, HardIdentitySampler) and isinstance(sampling, HardIdentitySettings):
             if step and step % sampling.refresh == 0:
-                self._sampler.look_like(_prototypes(self._network, len(self.crops.names)))
+                self._sampler.look_like(_prototypes(self._network, self.crops.classified))
             end = min(end, (step // sampling.refresh + 1) * sampling.refresh)
         return load_by_step(self._batches, step, end, self.recipe.fitting.workers)
 
     def loss(self, batch: CropBatch) -> dict[str, Tensor]:
         """The recipe's terms; see `training.appearance.losses`."""
         network = self._network
+        self._built.hold()
         outputs = network(normalised(batch.images, network.mean, network.std))
         weights = {name: value.to(batch.images.device) for name, value in self._class_weights.items()}
         with torch.autocast(batch.images.device.type, enabled=False):
@@ -97,14 +99,9 @@ class AppearanceTask:
         return validate(network, self._validation, batch=settings.batch, flip=settings.flip, workers=self.recipe.fitting.workers)
 
     def description(self) -> dict[str, Any]:
-        """The network's name, options and classes."""
-        specification = self._network.specification
-        assert specification is not None  # noqa: S101 - the registry built it
-        return {
-            "network": specification.name,
-            "classes": dict(specification.classes),
-            "labels": {name: list(settings.classes) for name, settings in self.recipe.attributes.items()},
-        }
+        """The network's name, its classes and what they are called."""
+        labels = {name: list(settings.classes) for name, settings in self.recipe.attributes.items()}
+        return {**self._built.specification(), "labels": labels}
 
     def state_dict(self) -> dict[str, Any]:
         """Which vehicles look alike, where that decides the batches."""
@@ -118,8 +115,8 @@ class AppearanceTask:
             self._sampler.restore(state["near"].numpy() if "near" in state else None)
 
 
-def _read(sources: Sequence[SourceSettings]) -> CropSet:
-    return combine([(str(source.path), read_source(source)) for source in sources])
+def _read(sources: Sequence[SourceSettings], unclassified: Collection[int] = ()) -> CropSet:
+    return combine([(str(source.path), read_source(source)) for source in sources], unclassified=unclassified)
 
 
 def _attributes(crops: CropSet, attributes: Mapping[str, AttributeSettings]) -> dict[str, AttributeLabels]:
@@ -135,23 +132,16 @@ def _attributes(crops: CropSet, attributes: Mapping[str, AttributeSettings]) -> 
     }
 
 
-def _build(recipe: AppearanceRecipe, *, vehicles: int) -> Network:
-    settings = recipe.network
+def _build(recipe: AppearanceRecipe, vehicles: int) -> BuiltNetwork:
     classes = {"identity": vehicles if recipe.losses.identity.weight else 0}
     classes.update({name: len(attribute.classes) for name, attribute in recipe.attributes.items()})
-    seed_torch(recipe.fitting.seed, "initialisation")
-    try:
-        network = build(settings.name, classes, **settings.options)
-    except ValueError as error:
-        raise RecipeError(f"network: {error}") from error
-    if settings.start is not None:
-        load_starting_weights(network, settings.start)
-    stretched, size = recipe.augmentation.stretch, network.input_size
+    built = build_network(recipe.network, classes, recipe.fitting.seed)
+    stretched, size = recipe.augmentation.stretch, built.network.input_size
     if stretched is not None and (stretched[0] < size[0] or stretched[1] < size[1]):
         raise RecipeError(
             f"augmentation.stretch: {list(stretched)} is less than the network's {list(size)}, which is cut out of it"
         )
-    return network
+    return built
 
 
 def _sampler(recipe: AppearanceRecipe, crops: CropSet) -> Sampler:
@@ -160,6 +150,9 @@ def _sampler(recipe: AppearanceRecipe, crops: CropSet) -> Sampler:
         return ShuffledSampler(len(crops), sampling.batch, seed)
     if isinstance(sampling, IdentityCameraSettings):
         return IdentityCameraSampler(crops.vehicles, crops.cameras, sampling.identities, sampling.images, seed)
+    if isinstance(sampling, SourcePartsSettings):
+        parts = [(part.identities, part.images) for part in sampling.parts]
+        return SourceSampler(crops.vehicles, crops.sources, parts, seed)
     if isinstance(sampling, HardIdentitySettings):
         return HardIdentitySampler(
             crops.vehicles,

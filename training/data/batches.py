@@ -16,7 +16,7 @@ from training.data.crops import AttributeLabels, CropSet
 from training.randomness import generator
 from training.samplers import Sampler
 
-__all__ = ["CropBatch", "CropBatches", "ValidationCrops", "load_by_step", "normalised"]
+__all__ = ["CropBatch", "CropBatches", "ValidationCrops", "load_by_step", "normalised", "stacked"]
 
 Batch = TypeVar("Batch")
 
@@ -53,8 +53,7 @@ class CropBatches(Dataset[CropBatch]):
         mean: Of its normalisation.
         std: Of its normalisation.
         seed: The recipe's.
-        cache: Whether pictures, once read, stay in memory: at the size they are stretched to, or as they are where they are
-            shrunk first.
+        cache: Whether pictures, once read and stretched, stay in memory.
     """
 
     def __init__(
@@ -78,7 +77,7 @@ class CropBatches(Dataset[CropBatch]):
         indices = self._sampler.indices(step)
         pictures = [self._picture(index, step, place) for place, index in enumerate(indices.tolist())]
         return CropBatch(
-            images=_stacked(pictures),
+            images=stacked(pictures),
             vehicles=torch.from_numpy(self._crops.vehicles[indices]),
             sequences=torch.from_numpy(self._crops.sequences[indices]),
             frames=torch.from_numpy(self._crops.frames[indices]),
@@ -95,9 +94,7 @@ class CropBatches(Dataset[CropBatch]):
             return read_picture(self._crops.files[index])
         if index not in self._cached:
             picture = read_picture(self._crops.files[index])
-            if self._augmentation.shrink.probability == 0:
-                picture = stretch(picture, self._augmentation.stretch or self._size)
-            self._cached[index] = picture
+            self._cached[index] = stretch(picture, self._augmentation.stretch or self._size)
         return self._cached[index]
 
 
@@ -118,7 +115,7 @@ class ValidationCrops(Dataset[Tensor]):
 
     def __getitem__(self, number: int) -> Tensor:
         files = self._crops.files[number * self._batch : (number + 1) * self._batch]
-        return _stacked([stretch(read_picture(path), self._size) for path in files])
+        return stacked([stretch(read_picture(path), self._size) for path in files])
 
 
 def load_by_step(dataset: Dataset[Batch], first: int, end: int, workers: int) -> Iterator[Batch]:
@@ -143,7 +140,8 @@ def normalised(images: Tensor, mean: tuple[float, float, float], std: tuple[floa
     return (images.float() / 255.0 - offset) / scale
 
 
-def _stacked(pictures: list[Picture]) -> Tensor:
+def stacked(pictures: list[Picture]) -> Tensor:
+    """(B, 3, height, width) uint8 from pictures of one size."""
     return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).contiguous()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -58,20 +58,25 @@ class CropSet:
 
     Attributes:
         files: Of the N pictures.
-        vehicles: (N,) int64 in 0..V-1; the vehicles of a second source are numbered after those of the first, and so on.
+        vehicles: (N,) int64 in 0..V-1; the vehicles of a second source are numbered after those of the first, and so on, and
+            those that are not classified after all others.
+        sources: (N,) int64, which source each is from.
         cameras: (N,) int64; no two sources share a camera.
         sequences: (N,) int64, `UNKNOWN` where not said.
         frames: (N,) int64, `UNKNOWN` where not said.
         names: Of the V vehicles: path of the source and the vehicle's name in it.
+        classified: How many of the vehicles a classifier tells apart: the first ones.
         labels: Texts by attribute of each picture.
     """
 
     files: tuple[Path, ...]
     vehicles: Integers
+    sources: Integers
     cameras: Integers
     sequences: Integers
     frames: Integers
     names: tuple[str, ...]
+    classified: int
     labels: tuple[Mapping[str, str], ...]
 
     def __len__(self) -> int:
@@ -121,28 +126,34 @@ class CropSet:
         return AttributeLabels(found, certainty)
 
 
-def combine(sources: Sequence[tuple[str, Sequence[LabelledCrop]]]) -> CropSet:
+def combine(sources: Sequence[tuple[str, Sequence[LabelledCrop]]], *, unclassified: Collection[int] = ()) -> CropSet:
     """Several sources as one set, numbers of the later ones after those of the earlier ones.
 
     Args:
         sources: A key and the pictures of each. Vehicles, cameras and sequences of two entries are the same only where both
             key and name are, as with the query and the gallery of one set.
+        unclassified: Numbers of the sources whose vehicles no classifier shall tell apart; they are numbered last.
 
     Raises:
         DataError: there are no pictures.
     """
     vehicles: dict[tuple[str, str], int] = {}
+    for wanted in (False, True):
+        for number, (key, members) in enumerate(sources):
+            if (number in unclassified) is wanted:
+                for name in sorted({crop.vehicle for crop in members}):
+                    vehicles.setdefault((key, name), len(vehicles))
+        if not wanted:
+            classified = len(vehicles)
     cameras: dict[tuple[str, str], int] = {}
     sequences: dict[tuple[str, str], int] = {}
     rows = []
     crops = []
-    for key, members in sources:
-        for name in sorted({crop.vehicle for crop in members}):
-            vehicles.setdefault((key, name), len(vehicles))
+    for number, (key, members) in enumerate(sources):
         for crop in members:
             sequence = sequences.setdefault((key, crop.sequence), len(sequences)) if crop.sequence else UNKNOWN
             camera = cameras.setdefault((key, crop.camera), len(cameras))
-            rows.append((vehicles[key, crop.vehicle], camera, sequence, crop.frame))
+            rows.append((vehicles[key, crop.vehicle], number, camera, sequence, crop.frame))
             crops.append(crop)
     if not crops:
         raise DataError("the sources hold no pictures")
@@ -150,9 +161,11 @@ def combine(sources: Sequence[tuple[str, Sequence[LabelledCrop]]]) -> CropSet:
     return CropSet(
         files=tuple(crop.path for crop in crops),
         vehicles=numbers[0],
-        cameras=numbers[1],
-        sequences=numbers[2],
-        frames=numbers[3],
+        sources=numbers[1],
+        cameras=numbers[2],
+        sequences=numbers[3],
+        frames=numbers[4],
         names=tuple(f"{key}:{name}" for key, name in vehicles),
+        classified=classified,
         labels=tuple(crop.labels for crop in crops),
     )

@@ -45,6 +45,11 @@ class _Source(Section):
         None, description="From which vehicle on, up to before which, in the order of their names counted from 0; default: all."
     )
     without: tuple[str, ...] = Field((), description="Vehicles that are left out, such as wrong pairs.")
+    classified: bool = Field(
+        True,
+        description="Whether the classifier tells its vehicles apart; not where they are many and seen once, and only their "
+        "variants are compared.",
+    )
     least_pictures: int = Field(1, ge=1, description="Vehicles with fewer pictures are left out.")
 
 
@@ -75,7 +80,7 @@ class CropsSource(_Source):
     layout: Literal["crops"]
     vehicle: tuple[str, ...] = Field(("vehicle_id",), min_length=1, description="Columns that together tell vehicles apart.")
     camera: str = Field("cam", description="Column that tells cameras apart.")
-    sequence: str | None = Field(None, description="Column that tells recordings apart, for `losses.triplet.gap`.")
+    sequence: str | None = Field(None, description="Column that tells recordings apart, for `losses.gap`.")
     frame: str | None = Field(None, description="Column of the number in the recording.")
 
 
