@@ -45,7 +45,7 @@ class RecropRule:
     """
 
     least_score: float = 0.25
-    least_share: float = 0.3
+    least_share: float = 0.5
     margin: float = 0.02
     border: float = 0.25
 
