@@ -18,12 +18,13 @@ from training.loop.checkpoints import read_checkpoint
 from training.recipe_file import load_recipe
 from training.settings import Recipe
 
-__all__ = ["KINDS", "NETWORK", "Kind", "Trained", "train"]
+__all__ = ["DETECTOR", "KINDS", "NETWORK", "Kind", "Trained", "train"]
 
 Kind: TypeAlias = Literal["detector", "reid", "type", "colour", "orientation", "keypoints"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 NETWORK: Final = "network.pt"
-_OWN_FILES = (CHECKPOINT, BEST, LAST, NETWORK, "training.csv", "validation.csv", "recipe.yaml")
+DETECTOR: Final = "detector.onnx"
+_OWN_FILES = (CHECKPOINT, BEST, LAST, NETWORK, DETECTOR, "training.csv", "validation.csv", "recipe.yaml")
 _Model = TypeVar("_Model", bound=Recipe)
 
 
@@ -115,12 +116,16 @@ def _train_keypoints(order: _Order) -> Trained:
 
 
 def _train_detector(order: _Order) -> Trained:
+    from training.detection.outcome import write_detector
     from training.detection.recipe import DetectorRecipe
     from training.detection.task import DetectorTask
 
     recipe = order.load(DetectorRecipe)
     fitted = _fit(DetectorTask(recipe), recipe, order)
-    return Trained(fitted, order.folder, fitted.weights)
+    if fitted.weights is None:
+        return Trained(fitted, order.folder, None)
+    write_detector(fitted.weights, recipe, Path(order.recipe).stem, order.folder / DETECTOR)
+    return Trained(fitted, order.folder, order.folder / DETECTOR)
 
 
 def _fit(task: Task, recipe: Recipe, order: _Order) -> Fitted:

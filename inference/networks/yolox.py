@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from inference.errors import ModelError
 
-__all__ = ["STRIDES", "YoloxNano", "from_onnx", "probabilities"]
+__all__ = ["STRIDES", "YoloxNano", "convolutions_in_order", "from_onnx", "probabilities"]
 
 STRIDES = (8, 16, 32)
 _COCO_CLASSES = 80
@@ -182,7 +182,7 @@ def from_onnx(path: Path, classes: Sequence[str], rows: Sequence[int]) -> YoloxN
     """
     network = YoloxNano(classes)
     published = _convolutions(path)
-    ours = _in_running_order(network)
+    ours = convolutions_in_order(network)
     if len(published) != len(ours):
         raise ModelError(f"{path}: has {len(published)} convolutions, YOLOX-nano has {len(ours)}")
     class_layers = [head.class_logits for head in network.heads]
@@ -202,12 +202,15 @@ def from_onnx(path: Path, classes: Sequence[str], rows: Sequence[int]) -> YoloxN
 
 
 def _convolutions(path: Path) -> list[tuple[Tensor, Tensor]]:
+    """Weight and bias of each convolution, in the order of the file; those kept in 16 bits go through a cast there."""
     graph = onnx.load(path).graph
     values = {one.name: torch.from_numpy(numpy_helper.to_array(one).copy()).float() for one in graph.initializer}
+    values |= {node.output[0]: values[node.input[0]] for node in graph.node if node.op_type == "Cast" and node.input[0] in values}
     return [(values[node.input[1]], values[node.input[2]]) for node in graph.node if node.op_type == "Conv"]
 
 
-def _in_running_order(network: YoloxNano) -> list[nn.Conv2d]:
+def convolutions_in_order(network: YoloxNano) -> list[nn.Conv2d]:
+    """Its convolutions in the order in which they run, which is that of an ONNX file's nodes."""
     order: list[nn.Conv2d] = []
     hooks = [
         module.register_forward_pre_hook(lambda module, _: order.append(module))

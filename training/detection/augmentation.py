@@ -113,9 +113,10 @@ def _place(
     matrix = np.array([[factor, 0, x - left], [0, factor, y - top]])
     if mirrored:
         matrix[0] = [-factor, 0, x - left + columns * factor]
-    mode = cv2.INTER_AREA if factor < 0.6 else cv2.INTER_LINEAR
+    at_pixels = matrix.copy()
+    at_pixels[:, 2] += 0.5 * (matrix[[0, 1], [0, 1]] - 1)  # it counts from the middle of the first pixel, boxes from its corner
     part: Any = cv2.warpAffine(
-        picture.image, matrix, (right - left, bottom - top), flags=mode, borderValue=(PADDING, PADDING, PADDING)
+        picture.image, at_pixels, (right - left, bottom - top), flags=cv2.INTER_LINEAR, borderValue=(PADDING, PADDING, PADDING)
     )
     canvas[top:bottom, left:right] = _recolour(part, augmentation, generator)
     boxes, visible = _moved(picture.boxes, matrix, tile)

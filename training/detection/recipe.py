@@ -32,6 +32,9 @@ class StartSettings(Section):
 
     model: str = Field(description="A YOLOX-nano: name in the catalogue, or path of an ONNX file.")
     rows: tuple[int, ...] = Field(description="Which of its classes are ours, in our order.")
+    kept: float = Field(
+        0.0, ge=0, lt=1, description="Their share in the file that comes of it: the more, the less is forgotten (and learned)."
+    )
 
 
 class TeacherSettings(Section):

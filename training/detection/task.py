@@ -21,12 +21,12 @@ from training.detection.augmentation import Sample, compose
 from training.detection.loss import Target, detection_loss
 from training.detection.pictures import LabelledPicture, load_pictures
 from training.detection.recipe import DetectorRecipe, SourceSettings
-from training.detection.teacher import forgotten
+from training.detection.teacher import forgotten_in_all
 from training.detection.validation import class_free_ap50
 from training.errors import FittingError
 from training.randomness import generator
 
-__all__ = ["DetectorTask", "split"]
+__all__ = ["DetectorTask", "split", "starting_network"]
 
 _log = logging.getLogger(__name__)
 
@@ -55,13 +55,9 @@ class DetectorTask:
 
     def __init__(self, recipe: DetectorRecipe) -> None:
         self.recipe = recipe
-        path = resolve(recipe.start.model, "detector").path
-        if path is None:
-            raise FittingError(f"start.model: {recipe.start.model} has no weights; name a YOLOX-nano")
-        teacher = from_onnx(path, recipe.classes, recipe.start.rows).eval()
+        teacher = starting_network(recipe).eval()
         self._sources = [_read(source, teacher, recipe.teacher.sizes) for source in recipe.sources]
-        network = from_onnx(path, recipe.classes, recipe.start.rows)
-        self._network = network.to(memory_format=torch.channels_last)
+        self._network = starting_network(recipe).to(memory_format=torch.channels_last)
         self._augmentation = recipe.augmentation.build()
         self._cells: dict[tuple[int, int], Cells] = {}
 
@@ -144,6 +140,19 @@ class DetectorTask:
         return source.learned[chance.choice(len(source.learned), p=source.chances)]
 
 
+def starting_network(recipe: DetectorRecipe) -> YoloxNano:
+    """A network with the weights that a recipe starts from.
+
+    Raises:
+        FittingError: the model it names has no weights.
+        ModelError: the weights are not there, or are no YOLOX-nano's.
+    """
+    path = resolve(recipe.start.model, "detector").path
+    if path is None:
+        raise FittingError(f"start.model: {recipe.start.model} has no weights; name a YOLOX-nano")
+    return from_onnx(path, recipe.classes, recipe.start.rows)
+
+
 def split(
     pictures: list[LabelledPicture], settings: SourceSettings
 ) -> tuple[dict[str, list[LabelledPicture]], list[LabelledPicture]]:
@@ -171,11 +180,9 @@ def split(
 
 def _read(settings: SourceSettings, teacher: YoloxNano, sizes: tuple[int, ...]) -> _Source:
     scenes, held_out = split(load_pictures(settings.folder), settings)
-    learned = [
-        picture.with_ignored(forgotten(picture, teacher, sizes, settings.forgotten_from))
-        for scene in scenes.values()
-        for picture in scene
-    ]
+    labelled = [picture for scene in scenes.values() for picture in scene]
+    regions = forgotten_in_all(labelled, teacher, sizes, settings.forgotten_from)
+    learned = [picture.with_ignored(boxes) for picture, boxes in zip(labelled, regions, strict=True)]
     chances = np.concatenate([np.full(len(scene), len(scene) ** -0.5) for scene in scenes.values()])
     held_out = [held_out[index] for index in _spread(len(held_out), settings.most_validated)]
     _log.info(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 import torch
@@ -9,11 +12,12 @@ import torch
 from inference.letterbox import PADDING
 from inference.networks.yolox import STRIDES, YoloxNano
 from inference.nms import suppress
+from throughline.cache import cache_folder
 from throughline.types import FloatArray, Image
 from training.detection.assignment import cells_of, decode
 from training.detection.pictures import LabelledPicture
 
-__all__ = ["forgotten", "see"]
+__all__ = ["forgotten", "forgotten_in_all", "see"]
 
 _LARGEST_FACTOR = 1.5
 """Pictures scaled up further show the teacher nothing new."""
@@ -79,3 +83,31 @@ def forgotten(picture: LabelledPicture, network: YoloxNano, sizes: tuple[int, ..
     known = (shared >= 0.5 * np.maximum(own, 1e-9)) | (shared >= 0.5 * np.maximum(own + theirs - shared, 1e-9))
     left: FloatArray = boxes[~known.any(axis=1)]
     return left
+
+
+def forgotten_in_all(
+    pictures: Sequence[LabelledPicture], network: YoloxNano, sizes: tuple[int, ...], min_score: float
+) -> list[FloatArray]:
+    """`forgotten` for each of many pictures; kept in the user's cache, for a training that goes on."""
+    path = cache_folder("forgotten-vehicles") / f"{_key(pictures, network, sizes, min_score)}.npz"
+    if path.is_file():
+        with np.load(path) as kept:
+            return [kept[f"{index}"] for index in range(len(pictures))]
+    found = [forgotten(picture, network, sizes, min_score) for picture in pictures]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".part.npz")
+    np.savez(partial, allow_pickle=False, **{f"{index}": boxes for index, boxes in enumerate(found)})
+    partial.replace(path)
+    return found
+
+
+def _key(pictures: Sequence[LabelledPicture], network: YoloxNano, sizes: tuple[int, ...], min_score: float) -> str:
+    """Changes with anything that decides the result."""
+    key = hashlib.sha256(f"1 {sizes} {min_score} {_LARGEST_FACTOR}".encode())
+    for weight in network.state_dict().values():
+        key.update(weight.contiguous().numpy().tobytes())
+    for picture in pictures:
+        for values in (picture.image, picture.boxes):
+            key.update(f"{values.shape}".encode())
+            key.update(np.ascontiguousarray(values).tobytes())
+    return key.hexdigest()
