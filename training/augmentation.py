@@ -224,6 +224,7 @@ def _erase(
                 colour = random.uniform(0, 255, 3)
             else:
                 colour = 255.0 * (np.array(settings.fill) * np.array(std) + np.array(mean))
+            picture = picture.copy()  # what came in may be kept for the next time
             picture[top : top + tall, left : left + wide] = colour.round().clip(0, 255).astype(np.uint8)
             return picture
     return picture

@@ -26,12 +26,19 @@ def draw(vehicle: int, camera: int, random: np.random.Generator, size: tuple[int
     return noisy.clip(0, 255).astype(np.uint8)
 
 
-def write_crops(folder: Path, *, vehicles: int = 8, cameras: int = 3, images: int = 2, seed: int = 0) -> Path:
-    """A set in our own layout: ``vehicles * cameras * images`` pictures and their index."""
+def write_sets(folder: Path) -> Path:
+    """``train`` and ``test``, other vehicles in each, in our own layout and with ``points.txt``."""
+    write_crops(folder / "train", first=0, seed=1)
+    write_crops(folder / "test", first=8, seed=2)
+    return folder
+
+
+def write_crops(folder: Path, *, first: int = 0, vehicles: int = 8, cameras: int = 3, images: int = 2, seed: int = 0) -> Path:
+    """A set in our own layout: ``vehicles * cameras * images`` pictures, their index, and key points in ``points.txt``."""
     folder.mkdir(parents=True, exist_ok=True)
     random = np.random.default_rng(seed)
-    rows = []
-    for vehicle in range(vehicles):
+    rows: list[dict[str, str]] = []
+    for vehicle in range(first, first + vehicles):
         for camera in range(cameras):
             for image in range(images):
                 name = f"v{vehicle:03d}_c{camera}_{image}.png"
@@ -55,4 +62,15 @@ def write_crops(folder: Path, *, vehicles: int = 8, cameras: int = 3, images: in
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
+    points = [f"{row['file']} {' '.join(f'{x} {y}' for x, y in drawn_points(int(row['vehicle_id'][1:])))}" for row in rows]
+    (folder / "points.txt").write_text("\n".join(points) + "\n", encoding="utf-8")
     return folder
+
+
+def drawn_points(vehicle: int, size: tuple[int, int] = (40, 56)) -> list[tuple[int, int]]:
+    """Where the 20 key points of `draw`'s vehicle are: its corners, its mark, and 15 that are not visible."""
+    height, width = size
+    top = 4 if TYPES[vehicle % 2] == "truck" else height // 3
+    mark = 8 + (vehicle * 7) % (width - 24)
+    corners = [(6, height - 8), (width - 6, height - 8), (width - 6, top), (6, top), (mark + 4, top + 6)]
+    return [*corners, *[(-1, -1)] * 15]

@@ -81,6 +81,7 @@ class CropsSource(_Source):
     vehicle: tuple[str, ...] = Field(("vehicle_id",), min_length=1, description="Columns that together tell vehicles apart.")
     camera: str = Field("cam", description="Column that tells cameras apart.")
     sequence: str | None = Field(None, description="Column that tells recordings apart, for `losses.gap`.")
+    without_sequences: tuple[str, ...] = Field((), description="Recordings that are left out, such as to judge by them.")
     frame: str | None = Field(None, description="Column of the number in the recording.")
 
 
@@ -133,6 +134,11 @@ def _read_crops(source: CropsSource) -> list[LabelledCrop]:
     missing = [name for name in (source.sequence, source.frame) if name is not None and name not in crops[0].columns]
     if missing:
         raise DataError(f"{source.path}: its index has no column {', '.join(missing)}")
+    recordings = {crop.columns[source.sequence] for crop in crops} if source.sequence else set()
+    unknown = [name for name in source.without_sequences if name not in recordings]
+    if unknown:
+        raise DataError(f"{source.path}: `without_sequences` names {', '.join(unknown)}, which it does not have")
+    crops = [crop for crop in crops if not source.sequence or crop.columns[source.sequence] not in source.without_sequences]
     return [
         LabelledCrop(
             crop.path,

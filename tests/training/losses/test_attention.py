@@ -25,13 +25,13 @@ def test_it_is_the_plain_sum_of_two_norms_over_the_batch() -> None:
 
 def test_gradients_flow_into_the_deep_and_the_shallow_maps_and_end_where_they_agree() -> None:
     maps = [torch.rand(2, 4, requires_grad=True) for _ in range(3)]
-    attention_loss(maps).backward()
+    torch.autograd.backward(attention_loss(maps))
     for one in maps:
         assert one.grad is not None
         assert one.grad.abs().max() > 0
     same = torch.rand(2, 4, requires_grad=True)
     loss = attention_loss((same, same))
-    loss.backward()
+    torch.autograd.backward(loss)
     assert loss.item() == 0
     assert same.grad is not None
     assert same.grad.abs().max() == 0

@@ -52,7 +52,7 @@ def test_it_is_the_plain_sum(unknown: Literal["ignore", "even"], smoothing: floa
 
 def test_an_unknown_roof_is_half_yes_and_half_no() -> None:
     logits = torch.tensor([[2.0, -1.0]], requires_grad=True)
-    attribute_loss(logits, torch.tensor([-1]), torch.ones(1), unknown="even").backward()
+    torch.autograd.backward(attribute_loss(logits, torch.tensor([-1]), torch.ones(1), unknown="even"))
     assert logits.grad is not None
     chance = torch.softmax(logits.detach(), 1)
     assert torch.allclose(logits.grad, chance - 0.5)
@@ -62,7 +62,7 @@ def test_an_unsure_logo_counts_half() -> None:
     gradients = []
     for certainty in (1.0, 0.5):
         logits = torch.tensor([[0.3, 0.1, -0.4]], requires_grad=True)
-        attribute_loss(logits, torch.tensor([1]), torch.tensor([certainty])).backward()
+        torch.autograd.backward(attribute_loss(logits, torch.tensor([1]), torch.tensor([certainty])))
         assert logits.grad is not None
         gradients.append(logits.grad)
     assert torch.allclose(gradients[1], 0.5 * gradients[0])
@@ -71,7 +71,7 @@ def test_an_unsure_logo_counts_half() -> None:
 def test_no_known_label_is_no_loss() -> None:
     logits = torch.randn(3, 2, requires_grad=True)
     loss = attribute_loss(logits, torch.tensor([-1, -1, -1]), torch.ones(3))
-    loss.backward()
+    torch.autograd.backward(loss)
     assert loss.item() == 0
     assert logits.grad is not None
     assert logits.grad.abs().max() == 0

@@ -60,7 +60,7 @@ def test_the_gradient_pulls_the_hardest_pair_together_and_pushes_the_nearest_oth
     features = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.2, 0.0], [0.0, 0.6], [9.0, 9.0]], requires_grad=True)
     vehicles = torch.tensor([0, 0, 0, 1, 1])
     loss = batch_hard_triplet(features[:4], vehicles[:4], margin=0.5, normalise=False, weights=torch.tensor([1.0, 0, 0, 0]))
-    loss.backward()
+    torch.autograd.backward(loss)
     assert loss.item() == pytest.approx(0.5 + 1.0 - 0.6)
     assert features.grad is not None
     assert torch.allclose(-features.grad[1], torch.tensor([-1.0, 0.0]))  # the farthest of its own
@@ -71,7 +71,7 @@ def test_the_gradient_pulls_the_hardest_pair_together_and_pushes_the_nearest_oth
 
 def test_equal_features_and_batches_without_negatives_give_finite_gradients() -> None:
     features = torch.ones(4, 3, requires_grad=True)
-    batch_hard_triplet(features, torch.tensor([0, 0, 1, 1]), margin=0.5).backward()
+    torch.autograd.backward(batch_hard_triplet(features, torch.tensor([0, 0, 1, 1]), margin=0.5))
     assert features.grad is not None
     assert torch.isfinite(features.grad).all()
     lonely = batch_hard_triplet(features, torch.zeros(4, dtype=torch.int64), margin=0.5)
