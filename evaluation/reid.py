@@ -10,7 +10,7 @@ nothing, and the order of the files does not matter.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
@@ -127,7 +127,15 @@ class ReidScore:
         }
 
 
-def score_reid(similarities: npt.ArrayLike, query: Views, gallery: Views, *, top: int = TOP, ranks: int = 100) -> ReidScore:
+def score_reid(
+    similarities: npt.ArrayLike,
+    query: Views,
+    gallery: Views,
+    *,
+    top: int = TOP,
+    ranks: int = 100,
+    protocols: Sequence[str] = PROTOCOLS,
+) -> ReidScore:
     """Scores a ranking.
 
     Query and gallery may be the same pictures: each query then loses its own picture with the others of its camera.
@@ -138,21 +146,25 @@ def score_reid(similarities: npt.ArrayLike, query: Views, gallery: Views, *, top
         gallery: Of the G pictures of the gallery.
         top: Length of the list for the mAP of the best ones.
         ranks: Length of the curves.
+        protocols: Curves that are wanted, of `PROTOCOLS`; ``cuhk03`` takes longest where vehicles have many pictures.
 
     Raises:
-        ValueError: shapes do not agree, or a length is below 1.
+        ValueError: shapes do not agree, a length is below 1, or there is no such protocol.
     """
     alike = np.asarray(similarities, np.float64)
     if alike.shape != (len(query), len(gallery)):
         raise ValueError(f"expected similarities ({len(query)}, {len(gallery)}), found {alike.shape}")
     if top < 1 or ranks < 1:
         raise ValueError(f"expected lengths of 1 and more, found top {top} and ranks {ranks}")
+    strangers = sorted(set(protocols) - set(PROTOCOLS))
+    if strangers:
+        raise ValueError(f"no protocol is called {', '.join(strangers)}; there are {', '.join(PROTOCOLS)}")
     queries: list[int] = []
     precisions: list[float] = []
     top_precisions: list[float] = []
     firsts: list[int] = []
-    curves = {protocol: np.zeros(ranks) for protocol in PROTOCOLS}
-    separate = 0
+    curves = {protocol: np.zeros(ranks) for protocol in protocols}
+    counted = dict.fromkeys(protocols, 0)
     for index, ranking in _rankings(alike, query, gallery):
         hits = ranking.vehicles == query.vehicles[index]
         if not hits.any():
@@ -162,14 +174,11 @@ def score_reid(similarities: npt.ArrayLike, query: Views, gallery: Views, *, top
         precisions.append(precision_of_hits(hits))
         top_precisions.append(precision_of_hits(hits, top))
         firsts.append(int(places[0]) + 1)
-        _count(curves["market1501"], places[:1], 1.0)
-        _count(curves["allshots"], places - np.arange(len(places)), 1.0 / len(places))
-        elsewhere = ranking.cameras != query.cameras[index]
-        curve = _single_shot(ranking.vehicles[elsewhere], int(query.vehicles[index]), ranks)
-        if curve is not None:
-            curves["cuhk03"] += curve
-            separate += 1
-    counted = {"market1501": len(queries), "allshots": len(queries), "cuhk03": separate}
+        for protocol, curve in curves.items():
+            part = _curve(protocol, ranking, places, query, index, ranks)
+            if part is not None:
+                curve += part
+                counted[protocol] += 1
     return ReidScore(
         np.array(queries, np.int64),
         len(query) - len(queries),
@@ -210,6 +219,24 @@ def _rankings(alike: Floats, query: Views, gallery: Views) -> Iterator[tuple[int
         yield index, Views(gallery.vehicles[order], gallery.cameras[order])
 
 
+def _curve(protocol: str, ranking: Views, places: Integers, query: Views, index: int, ranks: int) -> Floats | None:
+    """What one query adds to each rank of a curve; None: nothing to find.
+
+    Args:
+        protocol: Of `PROTOCOLS`.
+        ranking: The gallery that the query has, most alike first.
+        places: Of the true matches in it.
+        query: All queries.
+        index: Which one it is.
+        ranks: Length of the curve.
+    """
+    if protocol == "cuhk03":
+        elsewhere = ranking.cameras != query.cameras[index]
+        return _single_shot(ranking.vehicles[elsewhere], int(query.vehicles[index]), ranks)
+    counted = places[:1] if protocol == "market1501" else places - np.arange(len(places))
+    return np.bincount(counted[counted < ranks], minlength=ranks) / len(counted)
+
+
 def _single_shot(vehicles: Integers, wanted: int, ranks: int) -> Floats | None:
     """How probable each rank of the true match is when one picture of every vehicle is drawn from a ranking.
 
@@ -241,10 +268,6 @@ def _single_shot(vehicles: Integers, wanted: int, ranks: int) -> Floats | None:
         distribution -= moved
         distribution[:, 1:] += moved[:, :-1]
     return np.asarray(distribution.mean(axis=0))
-
-
-def _count(curve: Floats, places: Integers, share: float) -> None:
-    np.add.at(curve, places[places < len(curve)], share)
 
 
 def _mean(values: Floats) -> float:

@@ -164,12 +164,21 @@ def test_all_protocols_agree_where_every_vehicle_has_one_picture() -> None:
         assert curves[protocol][-1] == pytest.approx(1.0)
 
 
+def test_only_the_curves_that_are_wanted() -> None:
+    score = score_reid([[0.9]], views((1, 1)), views((1, 2)), protocols=("allshots",))
+    assert list(score.curves) == ["allshots"]
+    with pytest.raises(ValueError, match="no protocol is called 'market1501'; there are allshots"):
+        score.rank(1)
+
+
 def test_wrong_use_is_refused() -> None:
     one = views((1, 1))
     with pytest.raises(ValueError, match=r"expected similarities \(1, 1\), found \(1, 2\)"):
         score_reid(np.zeros((1, 2)), one, one)
     with pytest.raises(ValueError, match="lengths of 1 and more"):
         score_reid(np.zeros((1, 1)), one, one, top=0)
+    with pytest.raises(ValueError, match="no protocol is called imagenet; there are market1501, allshots, cuhk03"):
+        score_reid(np.zeros((1, 1)), one, one, protocols=("imagenet",))
     with pytest.raises(ValueError, match="vehicles \\(N,\\)"):
         Views(np.zeros(2, np.int64), np.zeros(3, np.int64))
     score: ReidScore = score_reid(np.zeros((1, 1)), one, views((1, 2)))

@@ -157,7 +157,7 @@ def _run(options: argparse.Namespace) -> int:
     ensemble = Ensemble({member.name: member.weight for member in members})
     variants = _variants(ensemble)
     alike = _similarities(ensemble, vectors, pictures)
-    score = _score(alike, pictures, options.top)
+    score = _score(alike, pictures, options.top, whole=True)
     if len(score.queries) == 0:
         raise CommandError(f"{options.folder}: no picture looked for shows a vehicle that another camera saw", BAD_INPUT)
     vehicles, cameras = pictures.views.vehicles, pictures.views.cameras
@@ -169,7 +169,10 @@ def _run(options: argparse.Namespace) -> int:
         (len(pictures.query), len(pictures.gallery)),
         score,
         separation(alike[compared], same[compared]),
-        {name: _score(_similarities(part, vectors, pictures), pictures, options.top) for name, part in variants.items()},
+        {
+            name: _score(_similarities(part, vectors, pictures), pictures, options.top, whole=False)
+            for name, part in variants.items()
+        },
         _by_kind(score, pictures),
     )
     if options.report is not None:
@@ -245,10 +248,12 @@ def _similarities(ensemble: Ensemble, vectors: Mapping[str, FloatArray], picture
     return whole[np.array(pictures.query)].similarity(whole[np.array(pictures.gallery)])
 
 
-def _score(alike: FloatArray, pictures: _Set, top: int) -> ReidScore:
-    from evaluation.reid import score_reid
+def _score(alike: FloatArray, pictures: _Set, top: int, *, whole: bool) -> ReidScore:
+    """The score, in all protocols if ``whole``, else in the one that parts of an ensemble are compared by."""
+    from evaluation.reid import PROTOCOLS, score_reid
 
-    return score_reid(alike, pictures.part(pictures.query), pictures.part(pictures.gallery), top=top)
+    protocols = PROTOCOLS if whole else PROTOCOLS[:1]
+    return score_reid(alike, pictures.part(pictures.query), pictures.part(pictures.gallery), top=top, protocols=protocols)
 
 
 def _by_kind(score: ReidScore, pictures: _Set) -> dict[str, ReidScore]:
