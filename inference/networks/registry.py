@@ -13,6 +13,7 @@ from inference.networks.efficientnet_lite import EFFICIENTNET_LITE0
 from inference.networks.embedding import EmbeddingNetwork
 from inference.networks.key_point_pooled import KeyPointPooledNetwork
 from inference.networks.key_points import KeyPointDetector
+from inference.networks.layout_embedding import LayoutEmbeddingNetwork
 from inference.networks.multi_granularity import MultiGranularityNetwork
 from inference.networks.network import Network, NetworkSpecification
 
@@ -105,6 +106,12 @@ REGISTRY: Mapping[str, RegisteredNetwork] = MappingProxyType(
                 "dropout": 0.0,
                 "classifier_bias": False,
             },
+        ),
+        "vehicle-embedder": RegisteredNetwork(
+            LayoutEmbeddingNetwork,
+            "the small embedder that ships: EfficientNet-Lite0 in stripes, with a type head",
+            {"identity": 0, "type": 4},
+            {"backbone": EFFICIENTNET_LITE0},
         ),
     }
 )

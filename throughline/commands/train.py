@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-from throughline.commands import _train_recrop
+from throughline.commands import _train_cut, _train_recrop
 from throughline.commands._exit import BAD_INPUT, FAILED, INTERRUPTED, CommandError
 from throughline.commands._output import print_json, say
 
@@ -49,6 +49,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         one.add_argument("--json", action="store_true", help="print one JSON object at the end")
         one.set_defaults(run=_train)
     _train_recrop.add_parser(kinds)
+    _train_cut.add_parser(kinds)
 
 
 def _train(options: argparse.Namespace) -> int:
