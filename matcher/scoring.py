@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from matcher.evidence.appearance import AppearanceTerm
+from matcher.evidence.calibration import DEFAULTS, CalibrationPrior
 from matcher.evidence.camera_bias import CameraBias
 from matcher.evidence.colour import ColourTerm
 from matcher.evidence.ground_position import GroundPositionTerm
@@ -29,7 +30,7 @@ from matcher.topology import Link, Topology
 from matcher.witness import Witness
 from throughline.messages import Evidence, Gate
 from throughline.settings import Site
-from throughline.settings.models import EmbedderWeights
+from throughline.settings.models import EmbedderSettings, EmbedderWeights
 from throughline.types import IntArray
 
 __all__ = ["Join", "Scorer", "Scores"]
@@ -122,7 +123,9 @@ class Scorer:
         self.reranking: Reranking | None = None
         if matching.reranking.enabled:
             self.reranking = Reranking(matching.reranking, weights, matching.decision_window, topology, table)
-        self.appearance = AppearanceTerm(weights, len(topology.links), matching.exemplar_weight, self.reranking)
+        self.appearance = AppearanceTerm(
+            weights, len(topology.links), matching.exemplar_weight, self.reranking, _priors(site.models.embedders)
+        )
         self.travel_time = TravelTimeTerm(topology, matching.window_penalty)
         calibrated = table.paths is not None
         switched: tuple[tuple[Term, bool], ...] = (
@@ -211,3 +214,13 @@ class Scorer:
         names = zip((self.table.at(slot).id for slot in left), (self.table.at(slot).id for slot in right), strict=True)
         said = [(min(one, other), max(one, other)) in self._different for one, other in names]
         return np.array(said, np.bool_)
+
+
+def _priors(members: Sequence[EmbedderSettings]) -> dict[str, CalibrationPrior]:
+    """Where calibrations begin: as shipped, or as the site file says."""
+    given = {
+        member.name: CalibrationPrior(member.similarity.different, member.similarity.same, member.similarity.deviation)
+        for member in members
+        if member.similarity is not None
+    }
+    return {**DEFAULTS, **given}

@@ -155,7 +155,16 @@ def _plural(kind: str) -> str:
 
 
 def _default(value: Any) -> str:
-    return "-" if value in (None, [], {}) else f"`{json.dumps(value)}`"
+    return "-" if value in (None, [], {}) else f"`{json.dumps(_without_nulls(value))}`"
+
+
+def _without_nulls(value: Any) -> Any:
+    """Lists of sections without the fields that are left out by default."""
+    if isinstance(value, list):
+        return [_without_nulls(one) for one in value]
+    if isinstance(value, dict):
+        return {name: _without_nulls(one) for name, one in value.items() if one is not None}
+    return value
 
 
 def _cell(text: str) -> str:

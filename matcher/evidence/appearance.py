@@ -57,15 +57,21 @@ class AppearanceTerm:
         links: How many links there are.
         exemplars: Weight of the best pair of single views beside that of the means, 0..1; 0: they are not looked at.
         reranking: Looks at shared neighbours too; None: it is off.
+        priors: Where the calibration of a network begins, by its name; unknown ones begin cautiously.
     """
 
     name = "appearance"
     unit = "cosine"
 
     def __init__(
-        self, weights: Mapping[str, float], links: int, exemplars: float = 0.5, reranking: Reranking | None = None
+        self,
+        weights: Mapping[str, float],
+        links: int,
+        exemplars: float = 0.5,
+        reranking: Reranking | None = None,
+        priors: Mapping[str, CalibrationPrior] = DEFAULTS,
     ) -> None:
-        self._weights, self._links, self._exemplars = weights, links, exemplars
+        self._weights, self._links, self._exemplars, self._priors = weights, links, exemplars, priors
         self._reranking = reranking
         self._calibrations: dict[_Basis, Calibration] = {}
 
@@ -118,7 +124,7 @@ class AppearanceTerm:
         return self._calibrations[basis]
 
     def _prior(self, keys: tuple[ModelKey, ...]) -> CalibrationPrior:
-        priors = [DEFAULTS.get(name, UNKNOWN) for name, _ in keys]
+        priors = [self._priors.get(name, UNKNOWN) for name, _ in keys]
         weights = [self._weights.get(name, 1.0) for name, _ in keys]
         total = sum(weights)
         return CalibrationPrior(

@@ -49,7 +49,7 @@ UNKNOWN = CalibrationPrior(0.0, 0.21, 0.09)
 DEFAULTS: dict[str, CalibrationPrior] = {
     "colour-histogram": CalibrationPrior(0.38, 0.83, 0.20),  # 405 vehicles, one crop in each of two cameras
 }
-"""By the embedder's name in the site file."""
+"""By the name that the embedder's vectors carry."""
 
 
 class _Moments:

@@ -12,6 +12,7 @@ from matcher.evidence.calibration import Calibration, CalibrationPrior
 from matcher.evidence.prior import PriorTerm
 from matcher.evidence.term import PairBatch
 from matcher.evidence.travel_time import TravelTimeDensity, TravelTimeTerm
+from matcher.scoring import Scorer
 from matcher.topology import Link
 from tests.support.sightings import Scene
 from tests.support.traffic import START, chain_site, complete_at_end, drive, tracklet
@@ -299,3 +300,14 @@ def test_calibration_learns_from_what_was_beside_a_vehicle_that_went_on() -> Non
     assert different[0] != different[1], "the link has negatives of its own"
     assert same[0] != same[1]
     assert different[0] == pytest.approx(0.0, abs=0.05)
+
+
+def test_calibration_begins_where_the_site_file_says() -> None:
+    own = "models: {embedders: [{model: /own.onnx, weight: 2, similarity: {same: 0.5, different: 0.3, deviation: 0.05}}]}"
+    site = chain_site(2, extra=own)
+    scene = Scene(site)
+    scorer = Scorer(site, scene.topology, scene.table)
+    different, same = scorer.appearance.calibration(((("own", "h"),), False)).means(np.array([-1]))
+    assert (different[0], same[0]) == (pytest.approx(0.3), pytest.approx(0.5))
+    shipped = scorer.appearance.calibration(((("colour-histogram", "h"),), False)).means(np.array([-1]))
+    assert (shipped[0][0], shipped[1][0]) == (pytest.approx(0.38), pytest.approx(0.83))

@@ -4,14 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import PurePath
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from throughline.settings._fields import Section
 
-__all__ = ["EmbedderSettings", "EmbedderWeights", "ModelsSettings"]
+__all__ = ["EmbedderSettings", "EmbedderWeights", "ModelsSettings", "SimilaritySettings"]
 
 _DEFAULT = "default"
+
+
+class SimilaritySettings(Section):
+    """How alike a model finds vehicles: the cosines from which the matcher begins to learn what they mean on this site."""
+
+    same: float = Field(ge=-1, le=1, description="Mean cosine of two views of one vehicle.")
+    different: float = Field(ge=-1, le=1, description="Mean cosine of views of two vehicles.")
+    deviation: float = Field(gt=0, le=1, description="Standard deviation of the cosine of different vehicles.")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.same <= self.different:
+            raise ValueError("`same` must be above `different`: views of one vehicle are more alike")
+        return self
 
 
 class EmbedderSettings(Section):
@@ -31,6 +46,17 @@ class EmbedderSettings(Section):
         description="Average each vector with that of the middle of the crop, this share of its width and height, such as 0.85: "
         "steadier where boxes are loose, at twice the cost.",
     )
+
+    similarity: SimilaritySettings | None = Field(
+        None,
+        description="For a model of your own: `throughline evaluate reid` measures it. Left out: as shipped, or a careful guess.",
+    )
+
+    @model_validator(mode="after")
+    def _shipped_is_known(self) -> Self:
+        if self.model == _DEFAULT and self.similarity is not None:
+            raise ValueError("`similarity` of the default model is known: give the model's name or path to set another")
+        return self
 
     @property
     def name(self) -> str:

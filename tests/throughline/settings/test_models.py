@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from pydantic import ValidationError
 
 from throughline.settings.models import EmbedderSettings, EmbedderWeights
 
@@ -31,3 +32,14 @@ def test_the_weight_of_the_default_is_that_of_whatever_it_stands_for() -> None:
     )
     assert weights.get("vehicle-embedder", 1.0) == 3.0
     assert weights["colour-histogram"] == 0.5
+
+
+def test_how_alike_a_model_finds_vehicles_must_make_sense() -> None:
+    known = {"same": 0.7, "different": 0.1, "deviation": 0.12}
+    member = EmbedderSettings.model_validate({"model": "own.onnx", "similarity": known})
+    assert member.similarity is not None
+    assert member.similarity.same == 0.7
+    with pytest.raises(ValidationError, match="`same` must be above `different`"):
+        EmbedderSettings.model_validate({"model": "own.onnx", "similarity": {**known, "same": 0.1}})
+    with pytest.raises(ValidationError, match="give the model's name or path"):
+        EmbedderSettings.model_validate({"similarity": known})
