@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ import yaml
 from inference.networks.network import Network
 from inference.networks.weights import save_network
 from training.errors import RecipeError
-from training.loop import BEST, CHECKPOINT, LAST, Fitted, Task, fit
+from training.loop import BEST, CHECKPOINT, LAST, TENSORBOARD, Fitted, Task, fit
 from training.loop.checkpoints import read_checkpoint
 from training.recipe_file import load_recipe
 from training.settings import Recipe
@@ -49,6 +50,7 @@ class _Order:
     folder: Path
     data: Path | None
     overrides: Sequence[str]
+    anew: bool
     stop: Callable[[], bool]
     progress: bool
 
@@ -83,10 +85,7 @@ def train(
     Raises:
         TrainingError: recipe or data cannot be used, or the training went astray.
     """
-    order = _Order(recipe, folder, data, overrides, stop, progress)
-    if anew:
-        for name in _OWN_FILES:
-            (folder / name).unlink(missing_ok=True)
+    order = _Order(recipe, folder, data, overrides, anew, stop, progress)
     if kind == "detector":
         return _train_detector(order)
     if kind == "keypoints":
@@ -130,6 +129,12 @@ def _train_detector(order: _Order) -> Trained:
 
 def _fit(task: Task, recipe: Recipe, order: _Order) -> Fitted:
     order.folder.mkdir(parents=True, exist_ok=True)
+    if order.anew:
+        for name in _OWN_FILES:
+            (order.folder / name).unlink(missing_ok=True)
+        shutil.rmtree(order.folder / TENSORBOARD, ignore_errors=True)
+    if (order.folder / CHECKPOINT).exists():  # goes on by the recipe that began it, or is refused
+        return fit(task, recipe, order.folder, stop=order.stop, progress=order.progress)
     text = yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
     (order.folder / "recipe.yaml").write_text(text, encoding="utf-8")
     return fit(task, recipe, order.folder, stop=order.stop, progress=order.progress)

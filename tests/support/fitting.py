@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from training.loop import BEST, CHECKPOINT, LAST
+from training.loop.checkpoints import read_checkpoint
 from training.randomness import generator, seed_torch
 from training.settings import FittingSettings, OptimiserSettings, Recipe
 
@@ -82,3 +85,32 @@ def blob_recipe(**fitting: Any) -> Recipe:
         **fitting,
     }
     return Recipe(description="Three blobs.", fitting=FittingSettings(**settings))
+
+
+def assert_equal(one: Any, other: Any) -> None:
+    """Bit for bit, tensors included."""
+    assert type(one) is type(other)
+    if isinstance(one, torch.Tensor):
+        assert torch.equal(one, other)
+    elif isinstance(one, dict):
+        assert list(one) == list(other)
+        for name in one:
+            assert_equal(one[name], other[name])
+    elif isinstance(one, (list, tuple)):
+        assert len(one) == len(other)
+        for left, right in zip(one, other, strict=True):
+            assert_equal(left, right)
+    else:
+        assert one == other
+
+
+def assert_same_outcome(one: Path, other: Path, *, task_too: bool = False) -> None:
+    """Two folders of trainings hold the same curves, weights and checkpoint; what the task remembers only if asked."""
+    for name in ("training.csv", "validation.csv"):
+        assert (one / name).read_bytes() == (other / name).read_bytes()
+    for name in (LAST, BEST):
+        assert_equal(read_checkpoint(one / name), read_checkpoint(other / name))
+    left, right = read_checkpoint(one / CHECKPOINT), read_checkpoint(other / CHECKPOINT)
+    if not task_too:
+        del left["task"], right["task"]
+    assert_equal(left, right)

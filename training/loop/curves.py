@@ -7,12 +7,13 @@ import importlib.util
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 
 from training.errors import FittingError
 
-__all__ = ["Curves", "read_curve"]
+__all__ = ["TENSORBOARD", "Curves", "read_curve"]
 
+TENSORBOARD: Final = "tensorboard"
 Kind = Literal["training", "validation"]
 _KINDS: tuple[Kind, ...] = ("training", "validation")
 
@@ -44,7 +45,7 @@ class Curves:
         for kind, path in self._paths.items():
             _cut(path, from_step)
             self._columns[kind] = _header(path)
-        self._tensorboard = _tensorboard(folder / "tensorboard", from_step, tensorboard)
+        self._tensorboard = _tensorboard(folder / TENSORBOARD, from_step, tensorboard)
 
     def add(self, kind: Kind, step: int, figures: Mapping[str, float]) -> None:
         """Adds a row; a figure that was not in the file's first row widens the file."""

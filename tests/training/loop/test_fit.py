@@ -8,46 +8,17 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 
-from tests.support.fitting import BlobTask, blob_recipe
+from tests.support.fitting import BlobTask, assert_equal, assert_same_outcome, blob_recipe
 from training.errors import FittingError
 from training.loop import BEST, CHECKPOINT, LAST, fit
 from training.loop.checkpoints import read_checkpoint
 from training.loop.curves import read_curve
 
 REPOSITORY = Path(__file__).resolve().parents[3]
-
-
-def assert_equal(one: Any, other: Any) -> None:
-    """Bit for bit, tensors included."""
-    assert type(one) is type(other)
-    if isinstance(one, torch.Tensor):
-        assert torch.equal(one, other)
-    elif isinstance(one, dict):
-        assert list(one) == list(other)
-        for name in one:
-            assert_equal(one[name], other[name])
-    elif isinstance(one, (list, tuple)):
-        assert len(one) == len(other)
-        for left, right in zip(one, other, strict=True):
-            assert_equal(left, right)
-    else:
-        assert one == other
-
-
-def assert_same_outcome(one: Path, other: Path) -> None:
-    for name in ("training.csv", "validation.csv"):
-        assert (one / name).read_bytes() == (other / name).read_bytes()
-    for name in (LAST, BEST):
-        assert_equal(read_checkpoint(one / name), read_checkpoint(other / name))
-    left, right = read_checkpoint(one / CHECKPOINT), read_checkpoint(other / CHECKPOINT)
-    for content in (left, right):
-        del content["task"]  # it notes where it was asked for batches, which differs
-    assert_equal(left, right)
 
 
 def test_it_learns_and_leaves_curves_and_weights(tmp_path: Path) -> None:
@@ -94,7 +65,7 @@ def test_stopped_and_called_again_it_ends_as_if_it_had_not(tmp_path: Path, stop_
 _CHILD = """
 import sys
 from pathlib import Path
-from tests.support.fitting import BlobTask, blob_recipe
+from tests.support.fitting import BlobTask, assert_equal, assert_same_outcome, blob_recipe
 from training.loop import fit
 fit(BlobTask(pause=float(sys.argv[2])), blob_recipe(averaging={"enabled": True}, steps=60), Path(sys.argv[1]))
 """
