@@ -23,7 +23,7 @@ class LayoutEmbeddingNetwork(Network):
     last one, made to tell kinds of things apart, does not. The backbone's expansion before its classifier (``conv_head``) is
     left out: it costs weights and tells vehicles apart no better.
 
-    The embedding is taken after batch normalisation; the triplet loss and the contrastive loss see the vector before it.
+    The embedding is taken after batch normalisation, and all losses see that same vector: what is compared is what is learned.
 
     Args:
         classes: Classes of each classifier: ``identity`` for the vehicles of the training set, any other name (``type``) for
@@ -72,7 +72,7 @@ class LayoutEmbeddingNetwork(Network):
         pooled = torch.cat([*pool_stripes(last, self._stripes, 1), *pool_stripes(middle, self._stripes, 1)], 1)
         standard = self.standardise(pooled)
         neck = self.neck(standard)
-        outputs: Outputs = {"embedding": neck.after if self.training else F.normalize(neck.after), "feature": neck.before}
+        outputs: Outputs = {"embedding": neck.after if self.training else F.normalize(neck.after), "feature": neck.after}
         if neck.identity is not None:
             outputs["identity"] = neck.identity
         outputs.update(self.heads(standard))
