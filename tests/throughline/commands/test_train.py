@@ -46,27 +46,24 @@ def test_every_tiny_recipe_learns(name: str, data: Path, tmp_path: Path, capsys:
     assert rows[-1]["loss"] < 0.9 * rows[0]["loss"]
     assert outcome["complete"]
     assert outcome["best_figures"][figure] >= outcome["figures"][figure]
-    assert [row["step"] for row in read_curve(tmp_path / "validation.csv")] == [20, 40]
+    assert [row["step"] for row in read_curve(tmp_path / "validation.csv")] == [outcome["step"] // 2, outcome["step"]]
     network, facts = load_network(tmp_path / "network.pt")
     assert not network.training
     assert facts["recipe"] == name
     assert facts["step"] == outcome["best_step"]
     assert facts[figure] == pytest.approx(outcome["best_figures"][figure], abs=1e-4)
+    if name == "tiny-colour":  # easy to tell, also of vehicles that it never saw
+        assert outcome["figures"][figure] > 0.9
+        assert facts["colour classes"] == "red,green,blue,white"
     with torch.no_grad():
         assert network(torch.zeros(2, 3, *network.input_size))
-
-
-def test_what_they_learn_holds_for_vehicles_they_never_saw(data: Path, tmp_path: Path) -> None:
-    arguments = ["--data", str(data), "--out", str(tmp_path), *QUICK]
-    assert main(["train", "colour", "tiny-colour", *arguments]) == 0
-    assert read_curve(tmp_path / "validation.csv")[-1]["colour accuracy"] > 0.9
-    assert load_network(tmp_path / "network.pt")[1]["colour classes"] == "red,green,blue,white"
 
 
 def test_asked_to_stop_it_saves_and_the_same_command_goes_on(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = ["train", "reid", "tiny-reid", "--data", str(data), *QUICK, "--set", "fitting.checkpoint_every=1000"]
+    arguments += ["--set", "fitting.log_every=2"]
     assert main([*arguments, "--out", str(tmp_path / "whole")]) == 0
     folder = tmp_path / "stopped"
 
@@ -84,7 +81,7 @@ def test_asked_to_stop_it_saves_and_the_same_command_goes_on(
     assert signal.getsignal(signal.SIGTERM) is before
     assert "the same command goes on from there" in capsys.readouterr().err
     steps = len(read_curve(folder / "training.csv"))
-    assert 1 <= steps < 8
+    assert 1 <= steps < 15
     assert main([*arguments, "--out", str(folder)]) == 0
     for name in ("training.csv", "validation.csv", "recipe.yaml"):
         assert (folder / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
