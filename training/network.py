@@ -32,6 +32,9 @@ class NetworkSettings(Section):
     frozen_norms: bool = Field(
         False, description="Whether the backbone's batch norms keep the statistics they start with: for small batches and sets."
     )
+    frozen_parts: tuple[str, ...] = Field(
+        (), description="Modules of the network that stay as they are, such as all but a new head on a network that was fitted."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,21 +75,30 @@ def build_network(settings: NetworkSettings, classes: Mapping[str, int], seed: i
         raise RecipeError(f"network: {error}") from error
     if settings.start is not None:
         load_starting_weights(network, settings.start)
-    return BuiltNetwork(network, (*_frozen_stages(network, settings), *_frozen_norms(network, settings)))
+    parts = (*_frozen_stages(network, settings), *_frozen_parts(network, settings))
+    for part in parts:
+        part.requires_grad_(requires_grad=False)
+    return BuiltNetwork(network, (*parts, *_frozen_norms(network, settings)))
 
 
 def _frozen_stages(network: Network, settings: NetworkSettings) -> list[nn.Module]:
-    """The first stages, which no longer ask for gradients."""
+    """The first stages."""
     if not settings.frozen_stages:
         return []
     stages = getattr(getattr(network, "backbone", None), "stages", None)
     if not isinstance(stages, nn.ModuleList) or len(stages) < settings.frozen_stages:
         raise RecipeError(f"network.frozen_stages: {settings.name} has no {settings.frozen_stages} stages")
-    frozen = list(stages[: settings.frozen_stages])
-    for stage in frozen:
-        for parameter in stage.parameters():
-            parameter.requires_grad = False
-    return frozen
+    return list(stages[: settings.frozen_stages])
+
+
+def _frozen_parts(network: Network, settings: NetworkSettings) -> list[nn.Module]:
+    """The modules that the recipe names."""
+    named = dict(network.named_modules())
+    unknown = [name for name in settings.frozen_parts if name not in named]
+    if unknown:
+        parts = ", ".join(name for name, _ in network.named_children())
+        raise RecipeError(f"network.frozen_parts: {settings.name} has no {', '.join(unknown)}; its parts are {parts}")
+    return [named[name] for name in settings.frozen_parts]
 
 
 def _frozen_norms(network: Network, settings: NetworkSettings) -> list[nn.Module]:
