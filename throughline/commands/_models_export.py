@@ -90,12 +90,15 @@ def _export(options: argparse.Namespace) -> int:
 
 
 def _load(given: str) -> tuple[Network, dict[str, str | int | float]]:
+    from inference.networks.parity import settle
     from inference.networks.registry import REGISTRY, build
     from inference.networks.weights import load_network
 
     if given in REGISTRY:
         say(f"{given} with random weights: good for measuring and compiling it, not for recognising anything")
-        return build(given), {"weights": "random"}
+        network = build(given)
+        settle(network)
+        return network, {"weights": "random"}
     path = Path(given)
     if path.suffix != ".pt" and not path.exists():
         names = ", ".join(REGISTRY)
