@@ -17,7 +17,7 @@ from throughline import __version__
 from throughline.messages import SCHEMAS, DecisionTrace
 from throughline.settings import site_json_schema
 
-__all__ = ["generate", "write"]
+__all__ = ["generate", "section_tables", "write"]
 
 _TOPICS: dict[str, tuple[str, str, str, tuple[str, ...]]] = {
     "tracklets": (
@@ -105,19 +105,36 @@ def _site_page() -> str:
         "`500ms`, `2m`. This page is generated from the code.",
         "",
     ]
+    return "\n".join([*lines, *section_tables(schema)])
+
+
+def section_tables(schema: dict[str, Any], *, level: int = 2, once: bool = False) -> list[str]:
+    """Lines of Markdown: a heading and a table of fields for a settings' JSON Schema, and for each section inside it.
+
+    Args:
+        schema: As pydantic generates it.
+        level: Of the headings.
+        once: Describe a kind of section only where it comes first.
+    """
+    lines: list[str] = []
+    described: set[str] = set()
     for heading, section in _sections(schema, schema["$defs"], ""):
+        if once and section["title"] in described:
+            continue
+        described.add(section["title"])
         required = section.get("required", ())
-        lines += [f"## {heading or 'Top level'}", "", section["description"].splitlines()[0], ""]
+        lines += [f"{'#' * level} {heading or 'Top level'}", "", section["description"].splitlines()[0], ""]
         lines += ["| field | type | default | meaning |", "|---|---|---|---|"]
         for name, field in section["properties"].items():
             default = "required" if name in required else _default(field.get("default"))
             lines.append(f"| `{name}` | {_cell(_type(field))} | {default} | {_cell(field.get('description', ''))} |")
         lines.append("")
-    return "\n".join(lines)
+    return lines
 
 
 def _sections(section: dict[str, Any], definitions: dict[str, Any], path: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    yield path, section
+    kind = next((f" ({name}: {field['const']})" for name, field in section["properties"].items() if "const" in field), "")
+    yield f"{path}{kind}" if path else "", section
     for name, field in section["properties"].items():
         for suffix, inner in _references(field):
             yield from _sections(definitions[inner], definitions, f"{path}.{name}{suffix}".lstrip("."))
@@ -126,7 +143,7 @@ def _sections(section: dict[str, Any], definitions: dict[str, Any], path: str) -
 def _references(field: dict[str, Any], suffix: str = "") -> Iterator[tuple[str, str]]:
     if "$ref" in field:
         yield suffix, field["$ref"].rpartition("/")[2]
-    for option in field.get("anyOf", ()):
+    for option in (*field.get("anyOf", ()), *field.get("oneOf", ())):
         yield from _references(option, suffix)
     if field.get("type") == "array" and "items" in field:
         yield from _references(field["items"], suffix + "[]")
@@ -141,6 +158,10 @@ def _type(field: dict[str, Any]) -> str:
         return "polygon"
     if "enum" in field:
         return "one of " + ", ".join(f"`{value}`" for value in field["enum"])
+    if "const" in field:
+        return f"`{field['const']}`"
+    if "oneOf" in field:
+        return "section"
     if options := [_type(option) for option in field.get("anyOf", ()) if option.get("type") != "null"]:
         return "duration" if options == ["number", "text"] else " or ".join(options)
     if field.get("type") == "array":

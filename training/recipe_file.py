@@ -13,7 +13,7 @@ from throughline.settings._yaml import SiteFileError, environment, explain, read
 from training.errors import RecipeError
 from training.settings import Recipe
 
-__all__ = ["RECIPES", "AnyRecipe", "load_recipe", "shipped_recipes"]
+__all__ = ["RECIPES", "AnyRecipe", "load_recipe", "recipe_kind", "shipped_recipes"]
 
 AnyRecipe = TypeVar("AnyRecipe", bound=Recipe)
 RECIPES = Path(__file__).parent / "recipes"
@@ -23,6 +23,12 @@ _REFERENCE = "docs/reference/recipes.md"
 def shipped_recipes() -> list[str]:
     """Names of the recipes that come with the project."""
     return sorted(path.stem for path in RECIPES.glob("*.yaml"))
+
+
+def recipe_kind(name: str) -> str:
+    """What a shipped recipe is for: the KIND of ``throughline train``."""
+    data = yaml.safe_load((RECIPES / f"{name}.yaml").read_text(encoding="utf-8"))
+    return str(data.get("task", "detector"))
 
 
 def load_recipe(

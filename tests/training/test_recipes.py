@@ -9,12 +9,13 @@ import pytest
 import torch
 
 from inference.networks.registry import build
+from training._reference import generate
 from training.appearance import AppearanceRecipe
 from training.detection.recipe import DetectorRecipe
 from training.errors import RecipeError
 from training.keypoints import KeyPointRecipe
 from training.loop.schedules import rate_factor
-from training.recipe_file import load_recipe, shipped_recipes
+from training.recipe_file import load_recipe, recipe_kind, shipped_recipes
 from training.settings import Recipe
 
 MODELS: dict[str, type[Recipe]] = {"keypoints": KeyPointRecipe, "detector": DetectorRecipe}
@@ -29,10 +30,7 @@ def load(name: str, **changes: Any) -> AppearanceRecipe:
 
 @pytest.mark.parametrize("name", shipped_recipes())
 def test_every_shipped_recipe_is_valid(name: str) -> None:
-    text = (Path(__file__).parents[2] / "training" / "recipes" / f"{name}.yaml").read_text(encoding="utf-8")
-    tasks = [line.split(":")[1].strip() for line in text.splitlines() if line.startswith("task:")]
-    task = tasks[0] if tasks else "detector"
-    recipe = load_recipe(name, MODELS.get(task, AppearanceRecipe), variables=VARIABLES)
+    recipe = load_recipe(name, MODELS.get(recipe_kind(name), AppearanceRecipe), variables=VARIABLES)
     steps = recipe.fitting.steps
     assert rate_factor(recipe.fitting.schedule, steps - 1, steps) > 0
     assert all(milestone < steps for milestone in recipe.fitting.schedule.milestones)
@@ -121,6 +119,11 @@ def test_overrides_reach_into_lists_and_say_where_there_is_nothing() -> None:
     ):
         with pytest.raises(RecipeError, match=problem):
             load_recipe("tiny-reid", AppearanceRecipe, overrides=[override], variables=VARIABLES)
+
+
+def test_the_reference_of_recipes_is_up_to_date() -> None:
+    page = Path(__file__).resolve().parents[2] / "docs" / "reference" / "recipes.md"
+    assert page.read_text(encoding="utf-8") == generate(), "run: python -m training._reference"
 
 
 def test_files_that_are_none(tmp_path: Path) -> None:

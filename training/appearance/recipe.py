@@ -44,7 +44,7 @@ class DataSettings(Section):
 class IdentitySettings(Section):
     """P vehicles of K pictures a batch."""
 
-    kind: Literal["identities"]
+    kind: Literal["identities"] = Field(description="How batches are drawn.")
     identities: int = Field(ge=2, description="P.")
     images: int = Field(4, ge=2, description="K.")
 
@@ -52,7 +52,7 @@ class IdentitySettings(Section):
 class IdentityCameraSettings(Section):
     """P vehicles of K pictures a batch, those from different cameras."""
 
-    kind: Literal["identities-and-cameras"]
+    kind: Literal["identities-and-cameras"] = Field(description="How batches are drawn.")
     identities: int = Field(ge=2, description="P.")
     images: int = Field(4, ge=2, description="K.")
 
@@ -60,7 +60,7 @@ class IdentityCameraSettings(Section):
 class HardIdentitySettings(Section):
     """P vehicles of K pictures a batch, among them such as the network confuses."""
 
-    kind: Literal["hard-identities"]
+    kind: Literal["hard-identities"] = Field(description="How batches are drawn.")
     identities: int = Field(ge=2, description="P, a multiple of `anchors`.")
     images: int = Field(4, ge=2, description="K.")
     anchors: int = Field(ge=1, description="Vehicles a batch that bring such as look like them.")
@@ -71,7 +71,7 @@ class HardIdentitySettings(Section):
 class ShuffledSettings(Section):
     """Every picture once an epoch."""
 
-    kind: Literal["shuffled"]
+    kind: Literal["shuffled"] = Field(description="How batches are drawn.")
     batch: int = Field(ge=2, description="Pictures a batch.")
 
 
@@ -85,7 +85,7 @@ class PartSettings(Section):
 class SourcePartsSettings(Section):
     """So many vehicles of each source a batch."""
 
-    kind: Literal["by-source"]
+    kind: Literal["by-source"] = Field(description="How batches are drawn.")
     parts: tuple[PartSettings, ...] = Field(min_length=1, description="One for each of `data.training`, in its order.")
 
 

@@ -56,28 +56,28 @@ class _Source(Section):
 class VeriSource(_Source):
     """A set laid out like VeRi-776: ``image_train/0001_c001_....jpg``, and ``train_label.xml`` with colours and types."""
 
-    layout: Literal["veri"]
+    layout: Literal["veri"] = Field(description="Kind of set.")
     part: Literal["train", "query", "test"] = Field("train", description="Which of its folders; test: the gallery.")
 
 
 class AiCitySource(_Source):
     """A set laid out like the AI City Challenge's: ``image_train``, ``train_label.xml``, ``train_track.txt``."""
 
-    layout: Literal["aicity"]
+    layout: Literal["aicity"] = Field(description="Kind of set.")
     part: Literal["train", "query", "test"] = Field("train", description="Which of its folders; only labelled ones are of use.")
 
 
 class VeriKeypointSource(_Source):
     """The orientations in the key-point annotation of VeRi-776: path, 20 points and a number from 0 to 7 a line."""
 
-    layout: Literal["veri-keypoints"]
+    layout: Literal["veri-keypoints"] = Field(description="Kind of set.")
     annotation: str = Field(description="The file, within the folder; the paths in it are relative to the folder.")
 
 
 class CropsSource(_Source):
     """Our own: pictures and an ``index.csv`` with the columns ``file``, ``vehicle_id``, ``cam`` and any attributes."""
 
-    layout: Literal["crops"]
+    layout: Literal["crops"] = Field(description="Kind of set.")
     vehicle: tuple[str, ...] = Field(("vehicle_id",), min_length=1, description="Columns that together tell vehicles apart.")
     camera: str = Field("cam", description="Column that tells cameras apart.")
     sequence: str | None = Field(None, description="Column that tells recordings apart, for `losses.gap`.")
