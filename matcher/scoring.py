@@ -22,6 +22,7 @@ from matcher.evidence.travel_time import TravelTimeTerm
 from matcher.evidence.travel_window import TravelWindowTerm
 from matcher.evidence.vehicle_size import VehicleSizeTerm
 from matcher.evidence.vehicle_type import VehicleTypeTerm
+from matcher.evidence.weights import weights_by_name
 from matcher.gallery import Gallery
 from matcher.gates import relate
 from matcher.sightings import Sighting
@@ -29,8 +30,7 @@ from matcher.table import SightingTable
 from matcher.topology import Link, Topology
 from matcher.witness import Witness
 from throughline.messages import Evidence, Gate
-from throughline.settings import Site
-from throughline.settings.models import EmbedderSettings, EmbedderWeights
+from throughline.settings import EmbedderSettings, Site
 from throughline.types import IntArray
 
 __all__ = ["Join", "Scorer", "Scores"]
@@ -119,7 +119,7 @@ class Scorer:
         self.topology, self.table = topology, table
         self.camera_bias = CameraBias()
         self.prior = PriorTerm(matching.new_vehicle_prior, topology)
-        weights = EmbedderWeights(site.models.embedders)
+        weights = weights_by_name(site.models.embedders)
         self.reranking: Reranking | None = None
         if matching.reranking.enabled:
             self.reranking = Reranking(matching.reranking, weights, matching.decision_window, topology, table)

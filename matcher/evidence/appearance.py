@@ -13,6 +13,7 @@ import numpy.typing as npt
 from matcher.evidence.calibration import DEFAULTS, UNKNOWN, Calibration, CalibrationPrior
 from matcher.evidence.reranking import Reranking
 from matcher.evidence.term import PairBatch, Ratios
+from matcher.evidence.weights import weight_of
 from matcher.sightings import ModelKey
 from matcher.table import STEP, LookColumn, SightingTable
 from throughline.types import IntArray
@@ -53,7 +54,7 @@ class AppearanceTerm:
     where c is the similarity of the means.
 
     Args:
-        weights: Weight by network's name; 1 for others.
+        weights: Weight by network's name; see `weight_of`.
         links: How many links there are.
         exemplars: Weight of the best pair of single views beside that of the means, 0..1; 0: they are not looked at.
         reranking: Looks at shared neighbours too; None: it is off.
@@ -107,7 +108,7 @@ class AppearanceTerm:
         total, weights = np.zeros(len(left)), 0.0
         for column in columns:
             mean, best = _cosines(column, left, right, single=share > 0.0)
-            weight = self._weights.get(column.key[0], 1.0)
+            weight = weight_of(self._weights, column.key[0])
             total += weight * np.where(exemplars, (1.0 - share) * mean + share * best, mean)
             weights += weight
         return Similarities(total / weights, exemplars.astype(np.int64), ((keys, False), (keys, True)))
@@ -125,7 +126,7 @@ class AppearanceTerm:
 
     def _prior(self, keys: tuple[ModelKey, ...]) -> CalibrationPrior:
         priors = [self._priors.get(name, UNKNOWN) for name, _ in keys]
-        weights = [self._weights.get(name, 1.0) for name, _ in keys]
+        weights = [weight_of(self._weights, name) for name, _ in keys]
         total = sum(weights)
         return CalibrationPrior(
             sum(weight * prior.different for weight, prior in zip(weights, priors, strict=True)) / total,
@@ -209,7 +210,7 @@ class AppearanceTerm:
         columns = sorted((column for column in table.columns.values() if table.seen_by[slot] & column.bit), key=lambda c: c.key)
         if not columns or any(column.singles[slot] < _LEAST_SINGLES for column in columns):
             return
-        weights = [self._weights.get(column.key[0], 1.0) for column in columns]
+        weights = [weight_of(self._weights, column.key[0]) for column in columns]
         alike = [float(column.vectors(slot, 1) @ column.vectors(slot, int(column.singles[slot]))) for column in columns]
         mean = sum(weight * value for weight, value in zip(weights, alike, strict=True)) / sum(weights)
         self.calibration((tuple(column.key for column in columns), True)).one_track(mean)

@@ -10,6 +10,7 @@ import numpy as np
 
 from matcher.evidence.neighbours import reciprocal_encodings, shared
 from matcher.evidence.term import Ratios
+from matcher.evidence.weights import weight_of
 from matcher.gallery import Gallery
 from matcher.gates import PASSED, relate
 from matcher.table import SightingTable
@@ -51,7 +52,7 @@ class Reranking:
 
     Args:
         settings: Neighbours, weights and bounds.
-        weights: Weight by network's name; 1 for others.
+        weights: Weight by network's name; see `weight_of`.
         window: Seconds of event time within which sightings of a camera compete.
         topology: The roads.
         table: The sightings.
@@ -151,7 +152,7 @@ class Reranking:
         table, count = self._table, len(slots)
         total, weights = np.zeros((count, count)), 0.0
         for column in sorted((c for c in table.columns.values() if networks & c.bit), key=lambda c: c.key):
-            weight = self._weights.get(column.key[0], 1.0)
+            weight = weight_of(self._weights, column.key[0])
             means = column.vectors(slots, 0)
             total += weight * (means @ means.T)
             weights += weight

@@ -12,12 +12,13 @@ from matcher.evidence.calibration import Calibration, CalibrationPrior
 from matcher.evidence.prior import PriorTerm
 from matcher.evidence.term import PairBatch
 from matcher.evidence.travel_time import TravelTimeDensity, TravelTimeTerm
+from matcher.evidence.weights import weights_by_name
 from matcher.scoring import Scorer
 from matcher.topology import Link
 from tests.support.sightings import Scene
 from tests.support.traffic import START, chain_site, complete_at_end, drive, tracklet
 from throughline.messages import Tracklet
-from throughline.settings.models import EmbedderSettings, EmbedderWeights
+from throughline.settings import EmbedderSettings
 from throughline.types import FloatArray
 
 LINK = Link("c1", "c2", 5.0, 20.0, 60.0)
@@ -173,7 +174,7 @@ def test_it_compares_as_the_ensemble_does_and_weighs_files_by_the_name_of_their_
     members = (EmbedderSettings(model="/models/one.onnx", weight=3.0), EmbedderSettings(model="two", weight=0.5))
     left, right = ({name: unit(rng.normal(size=(1, 32))) for name in ("one", "two")} for _ in range(2))
     del left["two"]
-    scene, weights = Scene(SITE), EmbedderWeights(members)
+    scene, weights = Scene(SITE), weights_by_name(members)
     for first in ({**left, "two": unit(rng.normal(size=(1, 32)))}, left):
         ensemble = Ensemble({name: weights[name] for name in right}).similarity(first, right)[0, 0]
         slots = [with_looks(scene, **{name: rows[0] for name, rows in one.items()}) for one in (first, right)]

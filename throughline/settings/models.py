@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from pathlib import PurePath
 from typing import Self
 
@@ -10,7 +9,7 @@ from pydantic import Field, model_validator
 
 from throughline.settings._fields import Section
 
-__all__ = ["EmbedderSettings", "EmbedderWeights", "ModelsSettings", "SimilaritySettings"]
+__all__ = ["EmbedderSettings", "ModelsSettings", "SimilaritySettings"]
 
 _DEFAULT = "default"
 
@@ -63,25 +62,6 @@ class EmbedderSettings(Section):
         """What its vectors are called: the catalogue's name, a file's without its ending, or ``default``."""
         is_file = "/" in self.model or self.model.endswith(".onnx")
         return PurePath(self.model).stem if is_file else self.model
-
-
-class EmbedderWeights(Mapping[str, float]):
-    """Weight of every embedder by the name that its vectors carry.
-
-    Which model ``default`` stands for is known only where it was loaded: its weight holds for every name that is not given.
-    """
-
-    def __init__(self, members: tuple[EmbedderSettings, ...]) -> None:
-        self._weights = {member.name: member.weight for member in members}
-
-    def __getitem__(self, name: str) -> float:
-        return self._weights.get(name, self._weights.get(_DEFAULT, 1.0))
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._weights)
-
-    def __len__(self) -> int:
-        return len(self._weights)
 
 
 class ModelsSettings(Section):

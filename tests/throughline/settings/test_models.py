@@ -1,11 +1,11 @@
-"""What embedders are called, and the weights of their cosines."""
+"""What embedders are called, and what is known of them."""
 
 from __future__ import annotations
 
 import pytest
 from pydantic import ValidationError
 
-from throughline.settings.models import EmbedderSettings, EmbedderWeights
+from throughline.settings.models import EmbedderSettings
 
 
 @pytest.mark.parametrize(
@@ -14,24 +14,6 @@ from throughline.settings.models import EmbedderSettings, EmbedderWeights
 )
 def test_vectors_carry_the_name_of_the_model(model: str, name: str) -> None:
     assert EmbedderSettings(model=model).name == name
-
-
-def test_weights_are_found_by_the_name_that_vectors_carry() -> None:
-    weights = EmbedderWeights(
-        (EmbedderSettings(model="/models/own.onnx", weight=2.0), EmbedderSettings(model="colour-histogram", weight=0.5))
-    )
-    assert weights["own"] == 2.0
-    assert weights.get("colour-histogram", 1.0) == 0.5
-    assert weights.get("another", 1.0) == 1.0
-    assert dict(weights) == {"own": 2.0, "colour-histogram": 0.5}
-
-
-def test_the_weight_of_the_default_is_that_of_whatever_it_stands_for() -> None:
-    weights = EmbedderWeights(
-        (EmbedderSettings(model="default", weight=3.0), EmbedderSettings(model="colour-histogram", weight=0.5))
-    )
-    assert weights.get("vehicle-embedder", 1.0) == 3.0
-    assert weights["colour-histogram"] == 0.5
 
 
 def test_how_alike_a_model_finds_vehicles_must_make_sense() -> None:
