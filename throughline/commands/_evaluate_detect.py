@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from throughline.commands._arguments import count, number_between
 from throughline.commands._exit import BAD_INPUT, CommandError
 from throughline.commands._model_pictures import detect_all, inference_workers, read_picture
 from throughline.commands._output import print_json, say
@@ -39,16 +40,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="pictures whose name is like this, such as 'night*'; repeat",
     )
     parser.add_argument(
-        "--min-confidence", type=float, default=0.01, metavar="SCORE", help="least score of a detection (default: %(default)g)"
+        "--min-confidence",
+        type=number_between(0.0, 1.0),
+        default=0.01,
+        metavar="SCORE",
+        help="least score of a detection (default: %(default)g)",
     )
     parser.add_argument(
-        "--nms-iou", type=float, default=0.65, metavar="IOU", help="largest overlap of two detections (default: %(default)g)"
+        "--nms-iou",
+        type=number_between(0.0, 1.0),
+        default=0.65,
+        metavar="IOU",
+        help="largest overlap of two detections (default: %(default)g)",
     )
     parser.add_argument("--threads", type=int, default=0, help="inference threads; 0: one for each core, at most four")
     parser.add_argument("--report", type=report_path, metavar="FILE", help="write a report with pictures: .html or .md")
     parser.add_argument(
         "--sheets",
-        type=int,
+        type=count,
         default=12,
         metavar="N",
         help="pictures in the report, those with most errors (default: %(default)d)",
@@ -109,7 +118,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _worst(
-    files: Sequence[Path], truth: Sequence[LabelledBoxes], found: Sequence[Detections], confidence: float, count: int
+    files: Sequence[Path], truth: Sequence[LabelledBoxes], found: Sequence[Detections], confidence: float, wanted: int
 ) -> list[Picture]:
     """The pictures with most boxes missed and wrong, drawn."""
     from evaluation.contact_sheet import FOUND, IGNORED, MISSED, WRONG, draw_boxes, to_jpeg
@@ -121,7 +130,7 @@ def _worst(
         range(len(files)), key=lambda index: (-len(judged[index].missed) - len(judged[index].wrong), files[index].name)
     )
     drawn = []
-    for number, index in enumerate(order[:count], 1):
+    for number, index in enumerate(order[:wanted], 1):
         one = judged[index]
         groups = [(one.neither, IGNORED), (one.right, FOUND), (one.wrong, WRONG), (one.missed, MISSED)]
         caption = f"{files[index].name}: {len(one.right)} found, {len(one.missed)} missed, {len(one.wrong)} wrong"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from throughline.commands._arguments import count, number_between
 from throughline.commands._exit import BAD_INPUT, CommandError
 from throughline.commands._model_pictures import embed_all, inference_workers, read_picture
 from throughline.commands._output import print_json, say
@@ -53,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--second-crop",
-        type=_share,
+        type=number_between(0.0, 1.0, ends=False),
         metavar="SHARE",
         help="average each vector with that of the middle of the crop, this share of its width and height",
     )
@@ -73,17 +74,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--only", action="append", default=[], metavar="PATTERN", help="pictures whose name is like this, such as 'car_*'; repeat"
     )
-    parser.add_argument("--top", type=_count, default=100, metavar="N", help="length of the list of `mAP of the first N`")
+    parser.add_argument("--top", type=count, default=100, metavar="N", help="length of the list of `mAP of the first N`")
     parser.add_argument("--threads", type=int, default=0, help="inference threads; 0: one for each core, at most four")
     parser.add_argument("--report", type=report_path, metavar="FILE", help="write a report with rankings: .html or .md")
     parser.add_argument(
         "--sheets",
-        type=int,
+        type=count,
         default=12,
         metavar="N",
         help="worst, and evenly chosen, rankings in the report (default: %(default)d)",
     )
-    parser.add_argument("--shown", type=_count, default=7, metavar="K", help="pictures in a ranking (default: %(default)d)")
+    parser.add_argument("--shown", type=count, default=7, metavar="K", help="pictures in a ranking (default: %(default)d)")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(run=_run)
 
@@ -99,22 +100,6 @@ def _member(text: str) -> tuple[str, float]:
     if not 0.0 < value < np.inf:
         raise argparse.ArgumentTypeError(f"expected a weight above 0, found {weight}")
     return name, value
-
-
-def _share(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = np.nan
-    if not 0.0 < value < 1.0:
-        raise argparse.ArgumentTypeError(f"expected a share between 0 and 1, found {text}")
-    return value
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number from 1 on, found {text}")
-    return int(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,11 +246,11 @@ def _by_kind(score: ReidScore, pictures: _Set) -> dict[str, ReidScore]:
     return {str(kind): score.of(kinds == kind) for kind in np.unique(kinds) if kind}
 
 
-def _sheets(score: ReidScore, alike: FloatArray, pictures: _Set, count: int, shown: int) -> list[tuple[str, list[Picture]]]:
+def _sheets(score: ReidScore, alike: FloatArray, pictures: _Set, wanted: int, shown: int) -> list[tuple[str, list[Picture]]]:
     """Rankings to look at: the worst ones, and some spread evenly over all from worst to best."""
     order = np.argsort(score.average_precisions, kind="stable")
-    spread = order[np.unique(np.linspace(0, len(order) - 1, min(count, len(order))).astype(np.int64))]
-    parts = {"Worst rankings": order[:count], "Rankings from worst to best": spread}
+    spread = order[np.unique(np.linspace(0, len(order) - 1, min(wanted, len(order))).astype(np.int64))]
+    parts = {"Worst rankings": order[:wanted], "Rankings from worst to best": spread}
     return [
         (
             heading,

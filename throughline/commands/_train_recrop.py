@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from throughline.commands._arguments import number_between
 from throughline.commands._exit import BAD_INPUT, CommandError
 from throughline.commands._model_pictures import inference_workers
 from throughline.commands._output import print_json, say
@@ -20,27 +21,29 @@ def add_parser(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the result goes: a new folder")
     parser.add_argument("--model", default="default", help="detector: name in the catalogue or path of an ONNX file")
     parser.add_argument(
-        "--least-score", type=_share, default=0.25, metavar="SCORE", help="least score of a detection (default: %(default)g)"
+        "--least-score",
+        type=number_between(0.0, 1.0),
+        default=0.25,
+        metavar="SCORE",
+        help="least score of a detection (default: %(default)g)",
     )
     parser.add_argument(
-        "--least-share", type=_share, default=0.5, metavar="SHARE", help="least share of the picture (default: %(default)g)"
+        "--least-share",
+        type=number_between(0.0, 1.0),
+        default=0.5,
+        metavar="SHARE",
+        help="least share of the picture (default: %(default)g)",
     )
     parser.add_argument(
-        "--margin", type=_share, default=0.02, metavar="SHARE", help="what to leave around the box (default: %(default)g of it)"
+        "--margin",
+        type=number_between(0.0, 1.0),
+        default=0.02,
+        metavar="SHARE",
+        help="what to leave around the box (default: %(default)g of it)",
     )
     parser.add_argument("--threads", type=int, default=0, help="inference threads; 0: one for each core, at most four")
     parser.add_argument("--json", action="store_true", help="print one JSON object at the end")
     parser.set_defaults(run=_run)
-
-
-def _share(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0.0 <= value <= 1.0:
-        raise argparse.ArgumentTypeError(f"expected a number from 0 to 1, found {text}")
-    return value
 
 
 def _run(options: argparse.Namespace) -> int:

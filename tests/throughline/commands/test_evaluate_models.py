@@ -212,6 +212,13 @@ def test_detect_writes_pictures_with_errors(scenes: Path, tmp_path: Path, capsys
     capsys.readouterr()
 
 
+@pytest.mark.parametrize("options", [["--min-confidence", "nan"], ["--nms-iou", "1.5"], ["--sheets", "-1"]])
+def test_detect_refuses_options_that_are_none(scenes: Path, capsys: pytest.CaptureFixture[str], options: list[str]) -> None:
+    with pytest.raises(SystemExit):
+        detect(scenes, *options)
+    assert "expected a" in capsys.readouterr().err
+
+
 def test_detect_refuses_what_it_cannot_score(scenes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["evaluate", "detect", str(scenes), "--model", "motion"]) == 2
     assert "motion needs moving pictures" in capsys.readouterr().err
