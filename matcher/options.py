@@ -8,8 +8,10 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 
 from matcher.decisions import Decisions
+from matcher.evidence.term import Ratios
 from matcher.gallery import Gallery
 from matcher.gates import PASSED, relate
+from matcher.remembered import Remembered
 from matcher.scoring import Scorer, Scores
 from matcher.vehicles import COMPARED, Vehicle, Vehicles
 from throughline.types import IntArray
@@ -64,16 +66,26 @@ class Options:
     def __init__(self, gallery: Gallery, vehicles: Vehicles, decisions: Decisions, scorer: Scorer) -> None:
         self._gallery, self._vehicles, self._decisions, self._scorer = gallery, vehicles, decisions, scorer
         self._table = scorer.table
-        self._near: dict[int, list[int]] = {}
+        self._near: dict[int, IntArray] = {}
+        self._remembered = Remembered(vehicles)
 
     def refresh(self) -> None:
         """The gallery has changed."""
         self._near.clear()
 
-    def _all_near(self, slot: int) -> list[int]:
+    def changed(self, slot: int) -> None:
+        """More is known of a sighting, or its vehicle can be changed no more: both are weighed again."""
+        self._remembered.forget(slot)
+        self._vehicles.note(slot)
+
+    def weigh_all_again(self) -> None:
+        """Something has changed that may concern any comparison."""
+        self._remembered.clear()
+
+    def _all_near(self, slot: int) -> IntArray:
         near = self._near.get(slot)
         if near is None:
-            near = self._near[slot] = self._gallery.near(slot)
+            near = self._near[slot] = np.array(self._gallery.near(slot), np.int64)
         return near
 
     def of(self, units: Sequence[Unit], *, keep_own: bool = False) -> list[Weighed]:
@@ -100,11 +112,10 @@ class Options:
         row, place = self._reachable(units, keep_own)
         if not len(row):
             return [Weighed(options, 0.0) for options in result]
-        rights = sets(units)
-        lefts = self._others(place, rights[row], keep_own)
-        some = (lefts >= 0).any(axis=1)
-        row, place, lefts = row[some], place[some], lefts[some]
-        scores = self._scorer.score(lefts, rights[row]).log_odds
+        if keep_own or any(len(unit) > 1 for unit in units):
+            row, place, scores = self._scored(sets(units), row, place, keep_own)
+        else:
+            row, place, scores = self._recalled([slot for (slot,) in units], row, place)
         hopeless = scores <= _HOPELESS
         rest = np.bincount(row[hopeless], np.exp(scores[hopeless]), len(units)).tolist()
         passed = np.flatnonzero(~hopeless)
@@ -113,24 +124,40 @@ class Options:
             result[one][vehicle] = score
         return [Weighed(options, others) for options, others in zip(result, rest, strict=True)]
 
+    def _scored(self, units: IntArray, row: IntArray, place: IntArray, keep_own: bool) -> tuple[IntArray, IntArray, Ratios]:
+        """Those of the pairs of (U, M) units and vehicles in which something is left to compare, and their log-odds."""
+        lefts = self._others(place, units[row], keep_own)
+        some = (lefts >= 0).any(axis=1)
+        row, place, lefts = row[some], place[some], lefts[some]
+        return row, place, self._scorer.score(lefts, units[row]).log_odds
+
+    def _recalled(self, slots: Sequence[int], row: IntArray, place: IntArray) -> tuple[IntArray, IntArray, Ratios]:
+        """`_scored` of sightings one by one: only what has changed since they were weighed last is weighed again."""
+        scores = self._remembered.recall(slots, row, place)
+        new = np.isnan(scores)
+        if new.any():
+            anew, there, found = self._scored(np.array(slots, np.int64)[:, None], row[new], place[new], keep_own=False)
+            row, place, scores = (
+                np.concatenate([known[~new], more]) for known, more in ((row, anew), (place, there), (scores, found))
+            )
+            order = np.lexsort((place, row))
+            row, place, scores = row[order], place[order], scores[order]
+            self._remembered.keep(slots, row, place, scores)
+        return row, place, scores
+
     def _reachable(self, units: Sequence[Unit], keep_own: bool) -> tuple[IntArray, IntArray]:
         """(G,) units, rising, and places of the vehicles with a sighting straight before or behind that is not taken out."""
-        rows: list[int] = []
-        firsts: list[int] = []
-        seconds: list[int] = []
-        for row, unit in enumerate(units):
-            for slot in unit:
-                near = self._all_near(slot)
-                firsts += near
-                seconds += [slot] * len(near)
-                rows += [row] * len(near)
-        first, second = np.array(firsts, np.int64), np.array(seconds, np.int64)
+        slots = [slot for unit in units for slot in unit]
+        near = [self._all_near(slot) for slot in slots]
+        first, counts = np.concatenate(near), [len(others) for others in near]
+        second = np.repeat(np.array(slots, np.int64), counts)
+        row_of = np.repeat(np.repeat(np.arange(len(units)), [len(unit) for unit in units]), counts)
         place = self._vehicles.places(self._table.number[first])
         out = (self._table.camera[first] == self._table.camera[second]) & self._decisions.which_movable(first)
         if keep_own:
             out &= place != self._vehicles.places(self._table.number[second])
         vehicles = len(self._vehicles.compared)
-        found = np.unique((np.array(rows, np.int64) * vehicles + place)[~out])
+        found = np.unique((row_of * vehicles + place)[~out])
         return found // vehicles, found % vehicles
 
     def _others(self, place: IntArray, units: IntArray, keep_own: bool) -> IntArray:
@@ -150,15 +177,17 @@ class Options:
 
     def broken_within_reach(self, slots: Sequence[int]) -> list[Vehicle]:
         """Vehicles with several sightings by one camera, that these sightings are in or could join."""
-        near = dict.fromkeys(other for slot in slots for other in (slot, *self._all_near(slot)))
-        places = np.unique(self._vehicles.places(self._table.number[np.array(list(near), np.int64)]))
+        near = np.concatenate([np.array(slots, np.int64), *(self._all_near(slot) for slot in slots)])
+        places = np.unique(self._vehicles.places(self._table.number[near]))
         return [self._vehicles.at(place) for place in places[places >= 0].tolist() if self._vehicles.broken[place]]
 
     def within_reach(self, slots: Sequence[int]) -> list[tuple[int, int]]:
         """How many sightings of other cameras, and of the same one, could come straight before or behind each of these."""
+        if not slots:
+            return []
         near = [self._all_near(slot) for slot in slots]
         row = np.repeat(np.arange(len(slots)), [len(others) for others in near])
-        first = np.array([other for others in near for other in others], np.int64)
+        first = np.concatenate(near)
         second = np.array(slots, np.int64)[row]
         passed = relate(self._table, self._scorer.topology, first, second).rejected == PASSED
         same = self._table.camera[first] == self._table.camera[second]

@@ -6,28 +6,23 @@ import heapq
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from itertools import pairwise
 
 import numpy as np
 
 from matcher.assignment import assign, marginals
 from matcher.events import EventWriter, digest
+from matcher.forerunners import Forerunners, Group
 from matcher.gallery import Gallery
-from matcher.options import sets
 from matcher.posterior import Posterior
 from matcher.resolver import Resolver
 from matcher.scoring import Join, Scorer, Scores
 from matcher.sightings import Looks, Sighting
-from matcher.vehicles import COMPARED, Vehicle
+from matcher.vehicles import Vehicle
 from throughline.messages import MatchEvent, RunnerUp
 from throughline.times import Instant, after
-from throughline.types import IntArray
 
 __all__ = ["Provisional"]
-
-_Group: TypeAlias = Vehicle | str
-"""A decided vehicle, or the tracklet that stands for others not decided yet."""
-
 
 _SAME_LOOK = 0.95
 """Cosine of two looks at one vehicle from which on the second is no news."""
@@ -58,7 +53,7 @@ class _Row:
         places: Of each in ``scores``.
     """
 
-    groups: list[_Group]
+    groups: list[Group]
     log_odds: list[float]
     latest: list[int]
     scores: Scores
@@ -88,22 +83,20 @@ class Provisional:
         self.gallery = Gallery(scorer.table, scorer.topology)
         self._scorer, self._table = scorer, scorer.table
         self._resolver, self._writer, self._window = resolver, writer, window
-        self._latest = np.full(256, -1, np.int64)
+        self._forerunners = Forerunners(self.gallery, self._table, resolver)
         self._guesses: dict[str, _Guess] = {}
         self._judged: dict[str, Instant] = {}
         self._patience = max(1, cameras // _RECORDS_PER_CAMERA)
         self._passed = 0
         self._fresh: dict[str, None] = {}
         self._waiting: dict[str, None] = {}
-        self._wanted: dict[str, dict[_Group, float]] = {}
+        self._wanted: dict[str, dict[Group, float]] = {}
         self._ended: list[tuple[Instant, str]] = []
 
     def forget(self, tracklet: str) -> None:
         """Drops a tracklet."""
-        slot = self.gallery.slot(tracklet)
-        if slot is not None:
-            self._latest[self._table.number[slot]] = -1
-            self.gallery.remove(tracklet)
+        self._forerunners.forget(tracklet)
+        self.gallery.remove(tracklet)
         self._guesses.pop(tracklet, None)
         self._judged.pop(tracklet, None)
         self._fresh.pop(tracklet, None)
@@ -129,7 +122,7 @@ class Provisional:
         sighting = revision.after(former)
         slot = self.gallery.put(sighting)
         if former is None:
-            self._show(slot)
+            self._forerunners.show(slot)
         if not sighting.open:
             heapq.heappush(self._ended, (sighting.end, sighting.id))
         judged = self._judged.get(sighting.id)
@@ -165,13 +158,6 @@ class Provisional:
         tracklets.clear()
         return self._judge([slot for slot in slots if not self._resolver.is_published(self._table.at(slot).id)])
 
-    def _show(self, slot: int) -> None:
-        number = int(self._table.number[slot])
-        if number >= len(self._latest):
-            more = max(len(self._latest), number + 1 - len(self._latest))
-            self._latest = np.concatenate([self._latest, np.full(more, -1, np.int64)])
-        self._latest[number] = slot
-
     def _can_be_judged(self, sighting: Sighting) -> bool:
         """Whether it has come so far that there is evidence: a look at it, where looks count, or all there will be."""
         return bool(sighting.models) or not sighting.open or not self._scorer.looks_count
@@ -195,7 +181,7 @@ class Provisional:
         """Decides jointly about the tracklets of a block."""
         wanted = [self._still(self._table.at(slot).id) for slot in block]
         events = []
-        chosen: list[_Group | None] = assign(wanted)
+        chosen: list[Group | None] = assign(wanted)
         for place, group in enumerate(chosen):
             slot = block[place]
             if self._guessed(self._table.at(slot).id) != group:
@@ -210,16 +196,16 @@ class Provisional:
         near = ((slot, self._table.at(slot)) for slot in self.gallery.started(sighting.camera, first, last))
         return [slot for slot, one in near if self._can_be_judged(one) and not self._resolver.is_published(one.id)]
 
-    def _still(self, tracklet: str) -> dict[_Group, float]:
+    def _still(self, tracklet: str) -> dict[Group, float]:
         """What a tracklet wanted, by what has become of it since."""
-        result: dict[_Group, float] = {}
+        result: dict[Group, float] = {}
         for group, score in self._wanted.get(tracklet, {}).items():
             now = self._group_of(group) if isinstance(group, str) else group
             if isinstance(now, str) or now.members:
                 result.setdefault(now, score)
         return result
 
-    def _group_of(self, tracklet: str) -> _Group:
+    def _group_of(self, tracklet: str) -> Group:
         """What a tracklet belongs to by now, through those that it was said to follow."""
         passed: set[str] = set()
         while tracklet not in passed:
@@ -233,79 +219,41 @@ class Provisional:
             tracklet = guess.joined
         return tracklet
 
-    def _guessed(self, tracklet: str) -> _Group | None:
+    def _guessed(self, tracklet: str) -> Group | None:
         guess = self._guesses.get(tracklet)
         return None if guess is None or guess.joined is None else self._group_of(guess.joined)
 
     def _rows(self, slots: Sequence[int]) -> dict[int, _Row]:
         """What tracklets could be, all weighed at once."""
-        options = [self._options(slot, self._block(self._table.at(slot))) for slot in slots]
-        counts = [len(groups) for groups, _ in options]
+        found = self._forerunners.of(slots, [self._block(self._table.at(slot)) for slot in slots])
         self._scorer.among(self.gallery)
-        lefts = np.concatenate([lefts for _, lefts in options])
-        there = lefts >= 0
-        width = int(np.flatnonzero(there.any(axis=0)).max(initial=0)) + 1
-        scores = self._scorer.score(lefts[:, :width], np.repeat(np.array(slots, np.int64), counts)[:, None])
-        log_odds, latest = scores.log_odds.tolist(), lefts.max(axis=1, initial=-1).tolist()
-        rows, first = {}, 0
-        for slot, (groups, _) in zip(slots, options, strict=True):
-            places = [place for place in range(first, first + len(groups)) if log_odds[place] > -math.inf]
-            passed = [groups[place - first] for place in places]
-            rows[slot] = _Row(passed, [log_odds[p] for p in places], [latest[p] for p in places], scores, places)
-            first += len(groups)
-        return rows
-
-    def _options(self, slot: int, block: list[int]) -> tuple[list[_Group], IntArray]:
-        """Vehicles with a sighting that could have come straight before, and (G, `COMPARED`) their sightings as seen last."""
-        table, vehicles = self._table, self._resolver.vehicles
-        near = np.array(self.gallery.before(slot), np.int64)
-        near = near[table.start[near] < table.start[slot]]  # later ones say so themselves
-        places = vehicles.places(table.number[near])
-        decided: dict[int, None] = dict.fromkeys(places[places >= 0].tolist())
-        undecided: dict[_Group, list[int]] = {}
-        for other in near[places < 0].tolist():
-            if other not in block:
-                undecided.setdefault(self._group_of(table.at(other).id), []).append(other)
-        for group, slots in undecided.items():
-            if isinstance(group, Vehicle):  # these follow one that is decided
-                slots += [self._newest(member) for member in group.members[-COMPARED:]]
-                decided.pop(group.place, None)
-        taken = {
-            self._group_of(guess.joined)
-            for other in self.gallery.together(slot)
-            if other not in block and (guess := self._guesses.get(table.at(other).id)) is not None and guess.joined is not None
+        width = int(np.flatnonzero((found.lefts >= 0).any(axis=0)).max(initial=0)) + 1
+        scores = self._scorer.score(found.lefts[:, :width], np.array(slots, np.int64)[found.row][:, None])
+        passed = np.flatnonzero(scores.log_odds > -math.inf)
+        places, keys = passed.tolist(), found.key[passed].tolist()
+        log_odds, latest = scores.log_odds[passed].tolist(), found.lefts[passed].max(axis=1, initial=-1).tolist()
+        groups = [self._forerunners.group(key) for key in keys]
+        borders = np.searchsorted(found.row[passed], np.arange(len(slots) + 1)).tolist()
+        return {
+            slot: _Row(groups[first:last], log_odds[first:last], latest[first:last], scores, places[first:last])
+            for slot, (first, last) in zip(slots, pairwise(borders), strict=True)
         }
-        groups: list[_Group] = [*vehicles.all_at(decided), *undecided]
-        lefts = vehicles.compared[list(decided)]
-        latest = self._latest[table.number[lefts]]
-        lefts = np.asarray(np.where((latest >= 0) & (lefts >= 0), latest, lefts))
-        if undecided:
-            lefts = np.concatenate([lefts, sets([slots[:COMPARED] for slots in undecided.values()], COMPARED)])
-        beside = np.zeros(len(table.number), np.bool_)
-        beside[block] = True
-        lefts[beside[lefts]] = -1
-        there = np.any(lefts >= 0, axis=1).tolist()
-        keep = [place for place, group in enumerate(groups) if there[place] and group not in taken]
-        return [groups[place] for place in keep], lefts[keep]
 
-    def _newest(self, slot: int) -> int:
-        latest = int(self._latest[self._table.number[slot]])
-        return latest if latest >= 0 else slot
-
-    def _say(self, slot: int, group: _Group | None, row: _Row, others: list[dict[_Group, float]]) -> MatchEvent | None:
+    def _say(self, slot: int, group: Group | None, row: _Row, others: list[dict[Group, float]]) -> MatchEvent | None:
         sighting = self._table.at(slot)
         found = self._weighed(slot, group, row, others)
         if group is not None and found.join is None:
             return None  # what it wanted has gone since
         guess = self._guesses.setdefault(sighting.id, _Guess(None, 0))
         guess.joined = None if found.join is None else found.join.joined.id
+        self._forerunners.say(slot, guess.joined)
         self._resolver.quality.guessed(sighting.id, guess.joined, found.probability)
         vehicle = self._name(group if group is not None else sighting.id)
         event = self._writer.write("provisional", sighting, vehicle=vehicle, at=sighting.end, ordinal=guess.count, found=found)
         guess.count += 1
         return event
 
-    def _weighed(self, slot: int, chosen: _Group | None, row: _Row, others: list[dict[_Group, float]]) -> Posterior:
+    def _weighed(self, slot: int, chosen: Group | None, row: _Row, others: list[dict[Group, float]]) -> Posterior:
         options = dict(zip(row.groups, row.log_odds, strict=True))
         join: Join | None = None
         if chosen in options:
@@ -322,7 +270,7 @@ class Provisional:
         probability = new if chosen is None else min(1.0, shares.get(chosen, 0.0))
         return Posterior(join, probability, runner_up, log_odds - runner_up.log_odds, new, {})
 
-    def _name(self, group: _Group) -> str:
+    def _name(self, group: Group) -> str:
         if isinstance(group, Vehicle):
             return group.name or "vehicle-" + digest(self._table.at(group.members[0]).id)
         return "vehicle-" + digest(group)

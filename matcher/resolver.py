@@ -107,7 +107,10 @@ class Resolver:
         return events
 
     def _take(self, revision: Revision) -> int | None:
-        """Puts a revision in its place; gives its slot if it calls for decisions: the first, the first look and the last do."""
+        """Puts a revision in its place; gives its slot if it calls for decisions: the last one does.
+
+        One that is open still will be weighed when it is over or due. Until then it is there for others, as a vehicle of its own.
+        """
         former = self.gallery.get(revision.sighting.id)
         if former is not None and former.revision >= revision.sighting.revision:
             return None
@@ -117,6 +120,8 @@ class Resolver:
         if looks:
             self._looked[slot] = sighting.end
             self._table.set_looks(slot, self._scorer.camera_bias.removed(sighting.camera, looks))
+        if looks or not sighting.open or (former is not None and former.start != sighting.start):
+            self._options.changed(slot)
         if former is None:
             self._scorer.prior.observe(sighting.camera, sighting.start)
             due = after(sighting.start, self._matching.confirm_after)
@@ -130,8 +135,7 @@ class Resolver:
             self.quality.closed(sighting.camera, looks)
         if slot in self._decisions:
             self._decisions.settle(slot, after(self._now, self._matching.confirm_after))
-        first_look = former is None or (bool(sighting.models) and not former.models)
-        return slot if first_look or not sighting.open else None
+        return None if sighting.open else slot
 
     def _is_worth_a_look(self, slot: int, sighting: Sighting) -> bool:
         """The first look and the last one are, and those after twice the time in view."""
@@ -163,6 +167,7 @@ class Resolver:
         slots = []
         for sighting in sorted(over, key=lambda sighting: sighting.order):
             slots.append(self.gallery.put(sighting.closed()))
+            self._options.changed(slots[-1])
             heapq.heappush(self._ended, (sighting.end, sighting.id))
             self._statistics.expired += 1
         return slots
@@ -176,6 +181,7 @@ class Resolver:
             return []
         concerned = [*one, *other]  # all of them may have another vehicle's name then, or not be with what they joined
         self._scorer.say(correction.first, correction.second, same=correction.same)
+        self._options.weigh_all_again()
         if not correction.same:
             self._decisions.unpin(first)
             self._decisions.unpin(second)
@@ -281,6 +287,7 @@ class Resolver:
     def _forget(self) -> None:
         for slot in self._decisions.settled():
             self._grouping.forget(slot)
+            self._options.changed(slot)
         while self._ended and after(self._ended[0][0], self._retention) < self._now:
             end, tracklet = self._ended[0]
             sighting = self.gallery.get(tracklet)
@@ -296,6 +303,7 @@ class Resolver:
         slot = self.gallery.slot(tracklet)
         if slot is not None:
             self._grouping.forget(slot)
+            self._options.changed(slot)
             self.vehicles.remove(slot)
             self._decisions.forget(slot)
             self._looked.pop(slot, None)

@@ -52,6 +52,8 @@ class Vehicles:
     Attributes:
         compared: (capacity, `COMPARED`) slots of each vehicle's latest sightings by start, -1 beyond the last.
         broken: (capacity,) one camera has several sightings of it.
+        changes: How many times anything about any vehicle has changed.
+        changed: (capacity,) ``changes`` when each vehicle changed last.
     """
 
     def __init__(self, table: SightingTable) -> None:
@@ -64,6 +66,8 @@ class Vehicles:
         self._of_tracklet = np.full(256, -1, np.int64)
         self.compared = np.full((256, COMPARED), -1, np.int64)
         self.broken = np.zeros(256, np.bool_)
+        self.changes = 0
+        self.changed = np.zeros(256, np.int64)
 
     def __len__(self) -> int:
         return self._alive
@@ -96,6 +100,12 @@ class Vehicles:
             vehicle = self._new()
             self._add(slot, vehicle)
         return vehicle
+
+    def note(self, slot: int) -> None:
+        """More is known of a sighting, or it may be changed no more: its vehicle counts as changed."""
+        vehicle = self._of.get(slot)
+        if vehicle is not None:
+            self._note(vehicle)
 
     def move(self, slot: int, target: Vehicle | None) -> None:
         """Puts a sighting into another vehicle; None: into one of its own."""
@@ -137,6 +147,7 @@ class Vehicles:
             if len(self._at) > len(self.compared):
                 self.compared = np.concatenate([self.compared, np.full_like(self.compared, -1)])
                 self.broken = np.concatenate([self.broken, np.zeros_like(self.broken)])
+                self.changed = np.concatenate([self.changed, np.zeros_like(self.changed)])
         vehicle.place = self._free.pop()
         self._at[vehicle.place] = vehicle
         self._alive += 1
@@ -158,3 +169,8 @@ class Vehicles:
         cameras = {self._table.at(member).camera for member in vehicle.members}
         self.broken[vehicle.place] = len(cameras) < len(vehicle.members)
         self.compared[vehicle.place] = latest + [-1] * (COMPARED - len(latest))
+        self._note(vehicle)
+
+    def _note(self, vehicle: Vehicle) -> None:
+        self.changes += 1
+        self.changed[vehicle.place] = self.changes
