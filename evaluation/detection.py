@@ -28,7 +28,7 @@ OVERLAPS: Final[tuple[float, ...]] = tuple(round(0.5 + 0.05 * step, 2) for step 
 HEIGHTS: Final = ((0.0, 16.0), (16.0, 32.0), (32.0, np.inf))
 """Heights of true boxes in pixels of the picture, from ... to below, for scores by size."""
 
-UNKNOWN: Final = VEHICLE_TYPES.index("vehicle")
+_UNKNOWN: Final = VEHICLE_TYPES.index("vehicle")
 _MOST: Final = 100
 _RECALLS: Final = np.linspace(0.0, 1.0, 101)
 _ROUNDING: Final = 1e-10
@@ -190,8 +190,8 @@ def _wanted(truth: LabelledBoxes, kind: int | None, heights: tuple[float, float]
     passed = (height < heights[0]) | (height >= heights[1])
     if kind is None:
         return truth.boxes, passed
-    related = (truth.classes == kind) | (truth.classes == UNKNOWN)
-    unknown = (truth.classes == UNKNOWN) & (kind != UNKNOWN)
+    related = (truth.classes == kind) | (truth.classes == _UNKNOWN)
+    unknown = (truth.classes == _UNKNOWN) & (kind != _UNKNOWN)
     return truth.boxes[related], (passed | unknown)[related]
 
 
