@@ -14,6 +14,7 @@ import json
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,8 @@ limit_threads()  # before numpy is loaded, as the product does
 import torch  # noqa: E402 - after the limit
 
 from inference.networks.export import ExportedNetwork  # noqa: E402 - as above
-from inference.networks.parity import OutputLoss, drawn_pictures, read_pictures, run_torch, settle  # noqa: E402 - as above
+from inference.networks.network import Network  # noqa: E402 - as above
+from inference.networks.parity import drawn_pictures, read_pictures, run_torch, settle  # noqa: E402 - as above
 from inference.networks.registry import REGISTRY, build  # noqa: E402 - as above
 from inference.networks.variants import PRECISIONS, Precision, write_variant  # noqa: E402 - as above
 from inference.networks.weights import load_network  # noqa: E402 - as above
@@ -59,36 +61,39 @@ def main() -> int:
 
 
 def _measure(given: str, options: argparse.Namespace, path: Path) -> list[dict[str, Any]]:
-    results = []
+    network = _network(given)
+    parameters = sum(parameter.numel() for parameter in network.parameters())
+    exported = ExportedNetwork(network)
+    pictures = _pictures(options.pictures, network.input_size, options.variants)
+    torch_rate = _rate(partial(run_torch, exported), pictures, options.seconds)
+    print(f"\n{given}: {parameters / 1e6:.2f} M parameters, input {network.input_size}; torch {torch_rate:.2f} images/s")
+    print(f"{'precision':16} {'MB':>7} {'images/s':>9} {'largest diff.':>13} {'of spread':>9} {'least cosine':>12}  outputs")
+    results: list[dict[str, Any]] = []
     precisions: tuple[Precision, ...] = PRECISIONS if options.variants else ("float32",)
     for precision in sorted(precisions, key=lambda one: one == "float16"):  # it turns the network to 16 bits: last
-        if precision == precisions[0]:
-            network = _network(given)
-            exported = ExportedNetwork(network)
-            pictures = _pictures(options.pictures, network.input_size, options.variants)
-            torch_rate = _rate(lambda batch: run_torch(exported, batch), pictures, options.seconds)
         losses = write_variant(exported, path, precision, pictures=pictures)
         engine = OnnxRuntimeEngine(path)
+        first = next(iter(losses.values()))
         result = {
             "network": given,
             "precision": precision,
-            "parameters": sum(parameter.numel() for parameter in network.parameters()),
+            "parameters": parameters,
             "outputs": dict(zip(exported.names, engine.output_shapes, strict=True)),
             "megabytes": path.stat().st_size / 1e6,
             "largest_difference": max(loss.largest for loss in losses.values()),
-            "spread": _first(losses).spread,
-            "cosine": _first(losses).cosine,
+            "spread": first.spread,
+            "cosine": first.cosine,
             "torch_per_second": torch_rate,
             "onnx_per_second": _rate(engine.infer, pictures, options.seconds),
         }
         engine.close()
         path.unlink()
-        _print(result, heading=not results)
+        _print(result)
         results.append(result)
     return results
 
 
-def _network(given: str) -> Any:
+def _network(given: str) -> Network:
     if given not in REGISTRY:
         return load_network(Path(given))[0]
     torch.manual_seed(0)
@@ -114,20 +119,11 @@ def _rate(run: Callable[[FloatArray], object], pictures: FloatArray, seconds: fl
     return len(batch) / min(times)
 
 
-def _first(losses: dict[str, OutputLoss]) -> OutputLoss:
-    return next(iter(losses.values()))
-
-
-def _print(result: dict[str, Any], *, heading: bool) -> None:
-    if heading:
-        outputs = ", ".join(f"{name} {'x'.join(map(str, shape))}" for name, shape in result["outputs"].items())
-        print(
-            f"\n{result['network']}: {result['parameters'] / 1e6:.2f} M parameters; {outputs}; torch {result['torch_per_second']:.2f}/s"
-        )
-        print(f"{'precision':16} {'MB':>7} {'images/s':>9} {'largest diff.':>13} {'of spread':>9} {'least cosine':>12}")
+def _print(result: dict[str, Any]) -> None:
+    outputs = ", ".join(f"{name} {'x'.join(map(str, shape))}" for name, shape in result["outputs"].items())
     print(
         f"{result['precision']:16} {result['megabytes']:7.1f} {result['onnx_per_second']:9.2f} "
-        f"{result['largest_difference']:13.1e} {result['spread']:9.1e} {result['cosine']:12.6f}",
+        f"{result['largest_difference']:13.1e} {result['spread']:9.1e} {result['cosine']:12.6f}  {outputs}",
         flush=True,
     )
 

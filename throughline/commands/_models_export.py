@@ -66,6 +66,8 @@ def _export(options: argparse.Namespace) -> int:
         raise CommandError(f"export needs {error.name}, which is not installed: pip install 'throughline[train]'") from error
     from inference.errors import ModelError
 
+    if not options.to.parent.is_dir():
+        raise CommandError(f"{options.to.parent}: no such folder; make it first", BAD_INPUT)
     network, facts = _load(options.network)
     try:
         exported = ExportedNetwork(network, options.outputs, dict(options.temperature))
