@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from throughline.commands._arguments import count
 from throughline.commands._exit import BAD_INPUT, FAILED, CommandError
 from throughline.commands._output import print_json, print_table, say
 
@@ -43,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="pictures like those it will see: the loss is measured on them, and 8 bits need them for their scales",
     )
-    parser.add_argument("--limit", type=_positive, default=256, metavar="N", help="most pictures (default: %(default)s)")
+    parser.add_argument("--limit", type=count, default=256, metavar="N", help="most pictures (default: %(default)s)")
     parser.add_argument("--outputs", type=_names, metavar="NAME,...", help="outputs of the file, in order (default: all)")
     parser.add_argument(
         "--temperature",
@@ -127,9 +128,3 @@ def _temperature(text: str) -> tuple[str, float]:
     if not name or not 0 < temperature < float("inf"):
         raise argparse.ArgumentTypeError(f"expected NAME=T with T above zero, such as type=1.5, found {text!r}")
     return name, temperature
-
-
-def _positive(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected a number of 1 or more, found {text!r}")
-    return int(text)
