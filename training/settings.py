@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections.abc import Mapping
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 __all__ = [
     "AveragingSettings",
@@ -90,7 +91,7 @@ class FittingSettings(Section):
     deterministic: bool = Field(False, description="Only algorithms that repeat exactly, on a GPU too, where they are slower.")
     workers: int = Field(0, ge=0, description="Processes that prepare batches; 0: the training's own. They change no result.")
     threads: int | None = Field(None, ge=1, description="Threads that compute on the CPU; default: as many as cores are allowed.")
-    tensorboard: Literal["auto", "on", "off"] = Field("auto", description="Curves for TensorBoard too; auto: if it is installed.")
+    tensorboard: bool | None = Field(None, description="Curves for TensorBoard too; default: if it is installed.")
 
     @model_validator(mode="after")
     def _within(self) -> Self:
@@ -109,6 +110,24 @@ class Recipe(Section):
         """The fields that decide the result, for a checkpoint to know its recipe by; JSON values."""
         data: dict[str, Any] = json.loads(self.model_dump_json(exclude={"description": True, "fitting": _FREE_TO_CHANGE}))
         return data
+
+    def differences(self, earlier: Mapping[str, Any]) -> list[str]:
+        """Where this recipe differs from one whose `what_counts` was saved: ``field: old -> new`` for each.
+
+        Fields that the program did not have yet when it was saved count by their defaults.
+        """
+        try:
+            old = type(self).model_validate({**earlier, "description": self.description}).what_counts()
+        except ValidationError:
+            old = dict(earlier)
+        return _differences(old, self.what_counts())
+
+
+def _differences(old: Any, new: Any, field: str = "") -> list[str]:
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        names = sorted({*old, *new})
+        return [one for name in names for one in _differences(old.get(name), new.get(name), f"{field}.{name}".lstrip("."))]
+    return [] if old == new else [f"{field}: {old} -> {new}"]
 
 
 _FREE_TO_CHANGE: dict[str, bool] = {

@@ -81,7 +81,7 @@ def blob_recipe(**fitting: Any) -> Recipe:
         "threads": 1,
         "optimiser": OptimiserSettings(rate=0.02, backbone_factor=0.5),
         "choose_by": "accuracy",
-        "tensorboard": "off",
+        "tensorboard": False,
         **fitting,
     }
     return Recipe(description="Three blobs.", fitting=FittingSettings(**settings))

@@ -12,7 +12,7 @@ import torch
 
 from training.errors import FittingError
 
-__all__ = ["differences", "read_checkpoint", "write_checkpoint"]
+__all__ = ["read_checkpoint", "write_checkpoint"]
 
 
 def write_checkpoint(path: Path, content: Mapping[str, Any]) -> None:
@@ -37,14 +37,3 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         reason = str(error).strip().splitlines()
         raise FittingError(f"{path}: cannot be read as a checkpoint: {reason[0] if reason else error!r}") from error
     return content
-
-
-def differences(old: Any, new: Any, field: str = "") -> list[str]:
-    """Where two values made of mappings, lists and scalars differ: ``field: old -> new`` for each."""
-    if isinstance(old, Mapping) and isinstance(new, Mapping):
-        found = []
-        for name in sorted({*old, *new}):
-            inner = f"{field}.{name}" if field else str(name)
-            found += differences(old.get(name), new.get(name), inner)
-        return found
-    return [] if old == new else [f"{field}: {old} -> {new}"]

@@ -33,13 +33,13 @@ class Curves:
     Args:
         folder: Where the files are.
         from_step: The step it goes on from; rows beyond it are dropped.
-        tensorboard: Whether to write for TensorBoard too, into ``folder/tensorboard``.
+        tensorboard: Whether to write for TensorBoard too, into ``folder/tensorboard``; None: if it is installed.
 
     Raises:
         FittingError: TensorBoard is asked for and not installed.
     """
 
-    def __init__(self, folder: Path, from_step: int, tensorboard: Literal["auto", "on", "off"] = "auto") -> None:
+    def __init__(self, folder: Path, from_step: int, tensorboard: bool | None = None) -> None:
         self._paths = {kind: folder / f"{kind}.csv" for kind in _KINDS}
         self._columns: dict[Kind, list[str]] = {}
         for kind, path in self._paths.items():
@@ -110,12 +110,12 @@ def _cells(columns: list[str], row: Mapping[str, float]) -> list[str]:
     return [str(int(row["step"])), *texts[1:]]
 
 
-def _tensorboard(folder: Path, from_step: int, wanted: str) -> _Writer | None:
-    if wanted == "off":
+def _tensorboard(folder: Path, from_step: int, wanted: bool | None) -> _Writer | None:
+    if wanted is False:
         return None
     if importlib.util.find_spec("tensorboard") is None:
-        if wanted == "on":
-            raise FittingError("fitting.tensorboard: TensorBoard is not installed; install `tensorboard`, or set it to auto")
+        if wanted:
+            raise FittingError("fitting.tensorboard: TensorBoard is not installed; install `tensorboard`, or leave it out")
         return None
     from torch.utils.tensorboard import SummaryWriter
 

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from training.errors import FittingError
 from training.loop.averaging import AveragedNetwork
-from training.loop.checkpoints import differences, read_checkpoint, write_checkpoint
+from training.loop.checkpoints import read_checkpoint, write_checkpoint
 from training.loop.curves import Curves
 from training.loop.devices import choose_device, computing, move
 from training.loop.optimisers import build_optimiser, parameter_groups, set_rate
@@ -109,7 +109,7 @@ class _Run:
         if not path.exists():
             return
         saved = read_checkpoint(path)
-        changed = differences(saved.get("recipe", {}), self.recipe.what_counts())
+        changed = self.recipe.differences(saved.get("recipe", {}))
         if changed:
             raise FittingError(
                 f"{path} was begun with another recipe ({'; '.join(changed[:3])}{'; ...' if len(changed) > 3 else ''}): "

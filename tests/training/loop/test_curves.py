@@ -15,7 +15,7 @@ from training.loop.curves import Curves, read_curve
 
 
 def test_rows_come_back_and_new_figures_widen_the_file(tmp_path: Path) -> None:
-    curves = Curves(tmp_path, 0, "off")
+    curves = Curves(tmp_path, 0, False)
     curves.add("training", 5, {"loss": 0.1 + 0.2})
     curves.add("training", 10, {"loss": 2.0, "box": 3.0})
     curves.add("training", 15, {"box": math.nan})
@@ -30,13 +30,13 @@ def test_rows_come_back_and_new_figures_widen_the_file(tmp_path: Path) -> None:
 
 
 def test_going_on_drops_what_lies_beyond_and_half_lines(tmp_path: Path) -> None:
-    curves = Curves(tmp_path, 0, "off")
+    curves = Curves(tmp_path, 0, False)
     for step in (5, 10, 15, 20):
         curves.add("training", step, {"loss": float(step)})
     curves.add("validation", 20, {"mAP": 0.5})
     with (tmp_path / "training.csv").open("a") as file:
         file.write("2")  # of 25, when it was killed
-    again = Curves(tmp_path, 12, "off")
+    again = Curves(tmp_path, 12, False)
     assert [row["step"] for row in read_curve(tmp_path / "training.csv")] == [5, 10]
     assert not (tmp_path / "validation.csv").exists()
     again.add("training", 15, {"loss": 1.0})
@@ -66,7 +66,7 @@ def test_tensorboard_gets_them_where_it_is_installed(tmp_path: Path, monkeypatch
     module.SummaryWriter = _Recorder  # type: ignore[attr-defined]  # stands in for what is not installed
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", module)
     _Recorder.made.clear()
-    curves = Curves(tmp_path, 40, "auto")
+    curves = Curves(tmp_path, 40, None)
     curves.add("validation", 50, {"mAP": 0.5})
     curves.close()
     (writer,) = _Recorder.made
@@ -76,8 +76,8 @@ def test_tensorboard_gets_them_where_it_is_installed(tmp_path: Path, monkeypatch
     assert writer.closed
 
 
-def test_without_tensorboard_auto_goes_on_and_on_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_tensorboard_it_goes_on_unless_it_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("training.loop.curves.importlib.util.find_spec", lambda name: None)
-    Curves(tmp_path, 0, "auto").add("training", 1, {"loss": 1.0})
+    Curves(tmp_path, 0, None).add("training", 1, {"loss": 1.0})
     with pytest.raises(FittingError, match="TensorBoard is not installed"):
-        Curves(tmp_path, 0, "on")
+        Curves(tmp_path, 0, True)

@@ -15,7 +15,7 @@ import torch
 from tests.support.fitting import BlobTask, assert_equal, assert_same_outcome, blob_recipe
 from training.errors import FittingError
 from training.loop import BEST, CHECKPOINT, LAST, fit
-from training.loop.checkpoints import read_checkpoint
+from training.loop.checkpoints import read_checkpoint, write_checkpoint
 from training.loop.curves import read_curve
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -105,6 +105,17 @@ def test_another_recipe_does_not_go_on_from_a_checkpoint(tmp_path: Path) -> None
     with pytest.raises(FittingError, match=r"another recipe \(fitting.seed: 0 -> 1; fitting.steps: 40 -> 80\)"):
         fit(BlobTask(), blob_recipe(seed=1, steps=80), tmp_path)
     fit(BlobTask(), blob_recipe(checkpoint_every=10, workers=2), tmp_path)  # these change no result
+
+
+def test_a_checkpoint_of_before_a_field_was_added_still_goes_on(tmp_path: Path) -> None:
+    calls = iter(range(1, 100))
+    fit(BlobTask(), blob_recipe(), tmp_path, stop=lambda: next(calls) == 10)
+    saved = read_checkpoint(tmp_path / CHECKPOINT)
+    del saved["recipe"]["fitting"]["optimiser"]["clip_norm"]
+    write_checkpoint(tmp_path / CHECKPOINT, saved)
+    with pytest.raises(FittingError, match=r"\(fitting.optimiser.clip_norm: None -> 2.0\)"):
+        fit(BlobTask(), blob_recipe(optimiser={"rate": 0.02, "backbone_factor": 0.5, "clip_norm": 2.0}), tmp_path)
+    assert fit(BlobTask(), blob_recipe(), tmp_path).complete
 
 
 def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
