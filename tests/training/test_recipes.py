@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from inference.networks.registry import build
+from inference.networks.registry import REGISTRY, build
 from training._reference import generate
 from training.appearance import AppearanceRecipe
 from training.detection.recipe import DetectorRecipe
@@ -124,6 +124,15 @@ def test_overrides_reach_into_lists_and_say_where_there_is_nothing() -> None:
 def test_the_reference_of_recipes_is_up_to_date() -> None:
     page = Path(__file__).resolve().parents[2] / "docs" / "reference" / "recipes.md"
     assert page.read_text(encoding="utf-8") == generate(), "run: python -m training._reference"
+
+
+def test_the_recipe_in_the_docs_is_valid(tmp_path: Path) -> None:
+    page = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "train-networks.md"
+    (text,) = [block for block in page.read_text(encoding="utf-8").split("```") if block.startswith("yaml\n")]
+    (tmp_path / "own.yaml").write_text(text.removeprefix("yaml\n"), encoding="utf-8")
+    recipe = load(str(tmp_path / "own.yaml"))
+    assert recipe.network.name in REGISTRY
+    assert recipe.fitting.choose_by == "mAP"
 
 
 def test_files_that_are_none(tmp_path: Path) -> None:
