@@ -13,6 +13,7 @@ _ALL = (
     "matcher_quality",
     "matcher_calibration",
     "search",
+    "networks",
     "tracker_speed",
     "tracker_quality",
 )

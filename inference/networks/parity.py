@@ -10,13 +10,25 @@ import cv2
 import numpy as np
 import torch
 
+from inference.engine import Engine
 from inference.errors import ModelError
+from inference.letterbox import letterbox
 from inference.networks.export import ExportedNetwork
 from inference.networks.network import Network
+from inference.onnx_embedder import CropPreparation
 from inference.onnxruntime_engine import OnnxRuntimeEngine
-from throughline.types import FloatArray
+from throughline.types import FloatArray, Image
 
-__all__ = ["OutputLoss", "compare", "drawn_pictures", "read_pictures", "run_onnx", "run_torch", "settle"]
+__all__ = [
+    "OutputLoss",
+    "compare",
+    "drawn_pictures",
+    "read_pictures",
+    "read_prepared_pictures",
+    "run_onnx",
+    "run_torch",
+    "settle",
+]
 
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 _BATCH = 8
@@ -116,19 +128,43 @@ def read_pictures(folder: Path, input_size: tuple[int, int], limit: int) -> Floa
     Raises:
         ModelError: there are none, or one cannot be read.
     """
+    height, width = input_size
+    rows = []
+    for picture in _read(folder, limit):
+        shrinks = picture.shape[0] > height and picture.shape[1] > width
+        resized = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+        rows.append(resized[:, :, ::-1].transpose(2, 0, 1).astype(np.float32))
+    return np.stack(rows)
+
+
+def read_prepared_pictures(folder: Path, engine: Engine, limit: int) -> FloatArray:
+    """(N, 3, H, W) float32: pictures of a folder as the live path gives them to an embedder, or frames as to a detector.
+
+    Args:
+        folder: Where pictures are, at any depth.
+        engine: The network: a detector if its first output is (batch, cells, values), else an embedder.
+        limit: Most pictures.
+
+    Raises:
+        ModelError: there are no pictures, one cannot be read, or the network's metadata cannot be understood.
+    """
+    pictures = _read(folder, limit)
+    if len(engine.output_shapes[0]) == 2:
+        _, height, width = engine.input_shape
+        return np.stack([letterbox(picture, height, width)[0] for picture in pictures])
+    return CropPreparation(engine)(pictures)
+
+
+def _read(folder: Path, limit: int) -> list[Image]:
     files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES)
     if not files:
         raise ModelError(f"{folder}: no pictures in this folder ({', '.join(_SUFFIXES)})")
-    chosen = files[:: -(-len(files) // limit)]
-    height, width = input_size
-    pictures = np.empty((len(chosen), 3, height, width), np.float32)
-    for row, path in zip(pictures, chosen, strict=True):
+    pictures = []
+    for path in files[:: -(-len(files) // limit)]:
         picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
         if picture is None:
             raise ModelError(f"{path}: not a picture that can be read")
-        shrinks = picture.shape[0] > height and picture.shape[1] > width
-        resized = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-        row[:] = resized[:, :, ::-1].transpose(2, 0, 1)
+        pictures.append(picture.astype(np.uint8, copy=False))
     return pictures
 
 

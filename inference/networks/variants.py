@@ -7,13 +7,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, Literal, TypeAlias, get_args
 
+import onnx
+
 from inference.errors import ModelError
 from inference.networks.export import ExportedNetwork, export_onnx
 from inference.networks.parity import OutputLoss, compare, drawn_pictures, run_onnx, run_torch
 from inference.networks.precision import keep_weights_in_half, quantise
 from throughline.types import FloatArray
 
-__all__ = ["PRECISIONS", "Precision", "write_variant"]
+__all__ = ["PRECISIONS", "Precision", "write_variant", "write_variant_of_file"]
 
 Precision: TypeAlias = Literal["float32", "float16", "float16-weights", "int8", "int8-symmetric"]
 PRECISIONS: Final[tuple[Precision, ...]] = get_args(Precision)
@@ -29,6 +31,7 @@ PRECISIONS: Final[tuple[Precision, ...]] = get_args(Precision)
 _LARGEST_DIFFERENCE = 1e-3
 """Of an output in 32 bits: two orders above what the order of additions explains, and far below what anyone would notice."""
 _DRAWN = 16
+_OF_FILES: tuple[Precision, ...] = ("float16-weights", "int8", "int8-symmetric")
 
 
 def write_variant(
@@ -68,13 +71,42 @@ def write_variant(
         with tempfile.TemporaryDirectory() as folder:
             full = Path(folder) / "full.onnx"
             export_onnx(network, full, metadata=facts)
-            if eight_bits:
-                quantise(full, path, pictures[::2], symmetric=precision == "int8-symmetric")
-            else:
-                keep_weights_in_half(full, path)
+            _shrink(full, path, precision, pictures)
     losses = compare(expected, run_onnx(path, network.names, measured))
     wrong = [name for name, loss in losses.items() if precision == "float32" and not loss.largest < _LARGEST_DIFFERENCE]
     if wrong:
         path.unlink()
         raise ModelError(f"{path}: {', '.join(wrong)} of the ONNX file differ from torch, so it was not kept")
     return losses
+
+
+def write_variant_of_file(source: Path, path: Path, precision: Precision, pictures: FloatArray) -> dict[str, OutputLoss]:
+    """Makes a smaller ONNX file of another one, such as of weights that are shipped, and tells what each output loses.
+
+    Args:
+        source: ONNX file that computes in 32 bits; its weights may be kept in 16.
+        path: ONNX file to write.
+        precision: ``float16-weights``, ``int8`` or ``int8-symmetric``.
+        pictures: (N, 3, H, W) float32 as the network takes them, at least two; see `write_variant`.
+
+    Raises:
+        ModelError: another precision, too few pictures, or the source is no such file.
+    """
+    if precision not in _OF_FILES:
+        raise ModelError(
+            f"{precision}: an ONNX file can become {', '.join(_OF_FILES)}; for others export the network.pt of its training"
+        )
+    if len(pictures) < 2:
+        raise ModelError("at least two pictures are needed to tell what is lost")
+    measured = pictures[1::2] if precision.startswith("int8") else pictures
+    names = tuple(output.name for output in onnx.load(source, load_external_data=False).graph.output)
+    expected = run_onnx(source, names, measured)
+    _shrink(source, path, precision, pictures)
+    return compare(expected, run_onnx(path, names, measured))
+
+
+def _shrink(source: Path, path: Path, precision: Precision, pictures: FloatArray) -> None:
+    if precision == "float16-weights":
+        keep_weights_in_half(source, path)
+    else:
+        quantise(source, path, pictures[::2], symmetric=precision == "int8-symmetric")

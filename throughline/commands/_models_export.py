@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from throughline.commands._output import print_json, print_table, say
 
 if TYPE_CHECKING:
     from inference.networks.network import Network
+    from inference.networks.parity import OutputLoss
 
 __all__ = ["add_arguments"]
 
@@ -28,7 +30,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "network",
-        help="file network.pt of a training, or the name of a network: with random weights, to measure or compile it",
+        help="file network.pt of a training; or an ONNX file, to make a smaller one of it; or the name of a network: with random "
+        "weights, to measure or compile it",
     )
     parser.add_argument("--to", type=Path, required=True, metavar="FILE", help="ONNX file to write")
     parser.add_argument(
@@ -60,29 +63,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _export(options: argparse.Namespace) -> int:
     try:
-        from inference.networks.export import ExportedNetwork
-        from inference.networks.parity import read_pictures
-        from inference.networks.variants import write_variant
+        import inference.networks.variants  # noqa: F401 - asks whether torch is there
     except ModuleNotFoundError as error:
         raise CommandError(f"export needs {error.name}, which is not installed: pip install 'throughline[train]'") from error
     from inference.errors import ModelError
 
     if not options.to.parent.is_dir():
         raise CommandError(f"{options.to.parent}: no such folder; make it first", BAD_INPUT)
-    network, facts = _load(options.network)
-    try:
-        exported = ExportedNetwork(network, options.outputs, dict(options.temperature))
-        pictures = None if options.pictures is None else read_pictures(options.pictures, network.input_size, options.limit)
-    except (ValueError, ModelError) as error:
-        raise CommandError(str(error), BAD_INPUT) from error
-    if options.precision.startswith("int8") and pictures is None:
+    if options.precision.startswith("int8") and options.pictures is None:
         raise CommandError("8 bits need pictures to set their scales: give a folder with --pictures", BAD_INPUT)
+    write = _of_file(options) if options.network.endswith(".onnx") else _of_network(options)
     try:
-        losses = write_variant(exported, options.to, options.precision, pictures=pictures, metadata=facts)
-    except (ModelError, OSError) as error:
+        losses = write()
+    except (ModelError, OSError, ValueError) as error:
         raise CommandError(str(error), FAILED) from error
     size = options.to.stat().st_size
-    say(f"{options.to}: {size / 1e6:.1f} MB, {options.precision}, outputs {', '.join(exported.names)}")
+    say(f"{options.to}: {size / 1e6:.1f} MB, {options.precision}, outputs {', '.join(losses)}")
     if options.json:
         found = {name: dataclasses.asdict(loss) for name, loss in losses.items()}
         print_json({"path": str(options.to), "precision": options.precision, "bytes": size, "loss": found})
@@ -90,6 +86,41 @@ def _export(options: argparse.Namespace) -> int:
         rows = [[name, loss.largest, loss.spread, loss.cosine, loss.same_best] for name, loss in losses.items()]
         print_table(("output", "largest difference", "share of spread", "least cosine", "same best"), rows)
     return 0
+
+
+def _of_network(options: argparse.Namespace) -> Callable[[], dict[str, OutputLoss]]:
+    """What writes the file of a network of torch; wrong use is found before."""
+    from inference.errors import ModelError
+    from inference.networks.export import ExportedNetwork
+    from inference.networks.parity import read_pictures
+    from inference.networks.variants import write_variant
+
+    network, facts = _load(options.network)
+    try:
+        exported = ExportedNetwork(network, options.outputs, dict(options.temperature))
+        pictures = None if options.pictures is None else read_pictures(options.pictures, network.input_size, options.limit)
+    except (ValueError, ModelError) as error:
+        raise CommandError(str(error), BAD_INPUT) from error
+    return partial(write_variant, exported, options.to, options.precision, pictures=pictures, metadata=facts)
+
+
+def _of_file(options: argparse.Namespace) -> Callable[[], dict[str, OutputLoss]]:
+    """What writes a smaller file of an ONNX file."""
+    from inference.errors import ModelError
+    from inference.networks.parity import read_prepared_pictures
+    from inference.networks.variants import write_variant_of_file
+    from inference.onnxruntime_engine import OnnxRuntimeEngine
+
+    if options.outputs or options.temperature or options.pictures is None:
+        raise CommandError("of an ONNX file only --precision can be chosen, and it needs --pictures", BAD_INPUT)
+    source = Path(options.network)
+    try:
+        engine = OnnxRuntimeEngine(source)
+        pictures = read_prepared_pictures(options.pictures, engine, options.limit)
+    except ModelError as error:
+        raise CommandError(str(error), BAD_INPUT) from error
+    engine.close()
+    return partial(write_variant_of_file, source, options.to, options.precision, pictures)
 
 
 def _load(given: str) -> tuple[Network, dict[str, str | int | float]]:

@@ -66,6 +66,28 @@ def test_8_bits_are_set_and_measured_on_pictures(trained: Path, tmp_path: Path, 
     assert target.stat().st_size < 0.4 * trained.stat().st_size
 
 
+@pytest.mark.shared_data
+def test_a_smaller_file_is_made_of_a_shipped_one(shared_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rng = np.random.default_rng(0)
+    for number in range(4):
+        cv2.imwrite(str(tmp_path / f"{number}.png"), cv2.resize(rng.integers(0, 255, (9, 16, 3), dtype=np.uint8), (640, 360)))
+    source, target = shared_data / "models" / "yolox_nano.onnx", tmp_path / "small.onnx"
+    arguments = ["models", "export", str(source), "--to", str(target), "--pictures", str(tmp_path), "--json", "--precision"]
+    assert main([*arguments, "float16-weights"]) == 0
+    (loss,) = json.loads(capsys.readouterr().out)["loss"].values()
+    assert 0 < loss["spread"] < 0.05
+    assert target.stat().st_size < 0.55 * source.stat().st_size
+    half = tmp_path / "half.onnx"
+    target.rename(half)
+    arguments[2] = str(half)
+    assert main([*arguments, "int8"]) == 0
+    (loss,) = json.loads(capsys.readouterr().out)["loss"].values()
+    assert 0 < loss["spread"] < 1
+    assert target.stat().st_size < 0.45 * source.stat().st_size
+    assert main([*arguments, "float32"]) == 1
+    assert "can become float16-weights, int8, int8-symmetric" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -74,6 +96,8 @@ def test_8_bits_are_set_and_measured_on_pictures(trained: Path, tmp_path: Path, 
         (["TRAINED", "--to", "x.onnx", "--outputs", "colour"], "does not give colour; it gives embedding, type"),
         (["TRAINED", "--to", "x.onnx", "--precision", "int8"], "give a folder with --pictures"),
         (["TRAINED", "--to", "x.onnx", "--pictures", "EMPTY"], "no pictures in this folder"),
+        (["small.onnx", "--to", "x.onnx"], "only --precision can be chosen, and it needs --pictures"),
+        (["none.onnx", "--to", "x.onnx", "--pictures", "EMPTY"], "none.onnx: no such model file"),
     ],
 )
 def test_wrong_use_is_one_clear_line(
