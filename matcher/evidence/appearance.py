@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import reduce
 from itertools import pairwise
 from typing import TypeAlias
 
@@ -220,20 +221,17 @@ def _cosines(column: LookColumn, left: IntArray, right: IntArray, *, single: boo
     """Cosine of the two means and, if asked for, the largest of all pairs of single views; exact (see `matcher.table`)."""
     views = column.views if single else column.views[:, :1]
     rows, dimension = views.shape[1:]
-    mean, best = np.zeros(len(left)), np.zeros(len(left))
+    products = np.empty((len(left), rows, rows), np.float32)
     borders = [0, *(np.flatnonzero(right[1:] != right[:-1]) + 1).tolist(), len(right)]
-    several = rows > 1
-    singles = [(row, other) for row in range(1, rows) for other in range(1, rows)][1:]
     at_once = max(1, _PRODUCTS_AT_ONCE // (rows * rows * dimension))
     for low, high in ((at, min(at + at_once, end)) for start, end in pairwise(borders) for at in range(start, end, at_once)):
         # In steps: whole numbers below 2^24, which float32 holds exactly.
-        products = views[left[low:high]].reshape(-1, dimension).astype(np.float32) @ views[right[low]].T.astype(np.float32)
-        products = products.reshape(high - low, rows, rows) * (STEP * STEP)
-        mean[low:high] = products[:, 0, 0]
-        if several:
-            # Entry by entry: maxima along axes so short take several times as long.
-            at_best = best[low:high]
-            at_best[:] = products[:, 1, 1]
-            for row, other in singles:
-                np.maximum(at_best, products[:, row, other], out=at_best)
+        ours = views[left[low:high]].reshape(-1, dimension).astype(np.float32)
+        np.matmul(ours, views[right[low]].T.astype(np.float32), out=products[low:high].reshape(-1, rows))
+    products *= STEP * STEP
+    mean, best = products[:, 0, 0].astype(np.float64), np.zeros(len(left))
+    if rows > 1:
+        # Entry by entry: maxima along axes so short take several times as long.
+        singles = [products[:, row, other] for row in range(1, rows) for other in range(1, rows)]
+        best = np.asarray(reduce(np.maximum, singles), np.float64)
     return mean, best
