@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnx.version_converter
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
@@ -19,6 +20,8 @@ __all__ = ["keep_weights_in_half", "quantise"]
 _SMALLEST_TENSOR = 256
 """Values; what is smaller saves nothing and may be a constant of the arithmetic, such as an epsilon."""
 _CALIBRATION_BATCH = 8
+_SCALES_BY_CHANNEL = 13
+"""Operator set of ONNX."""
 _FOR_TENSORRT = {"ActivationSymmetric": True, "QuantizeBias": False, "DedicatedQDQPair": True}
 
 
@@ -81,11 +84,11 @@ def quantise(source: Path, target: Path, pictures: FloatArray, *, symmetric: boo
         with tempfile.TemporaryDirectory() as folder:
             prepared, quantised = Path(folder) / "prepared.onnx", Path(folder) / "quantised.onnx"
             quant_pre_process(str(source), str(prepared), skip_symbolic_shape=True)
-            graph = onnx.load(prepared).graph
+            graph = _with_scales_by_channel(prepared).graph
             quantize_static(
                 str(prepared),
                 str(quantised),
-                _Pictures(pictures, graph.input[0].name),
+                _Pictures(pictures, graph.input[0]),
                 quant_format=QuantFormat.QDQ,
                 op_types_to_quantize=["Conv", "Relu", "Clip", "Add"],
                 nodes_to_exclude=[next(node.name for node in graph.node if node.op_type == "Conv")],
@@ -101,12 +104,25 @@ def quantise(source: Path, target: Path, pictures: FloatArray, *, symmetric: boo
     _save(model, target)
 
 
+def _with_scales_by_channel(path: Path) -> onnx.ModelProto:
+    """The network, brought to the version of ONNX that knows a scale for each channel, if it is older."""
+    model = onnx.load(path)
+    if next(one.version for one in model.opset_import if one.domain in ("", "ai.onnx")) < _SCALES_BY_CHANNEL:
+        model = onnx.version_converter.convert_version(model, _SCALES_BY_CHANNEL)
+        onnx.save(model, path)
+    return model
+
+
 class _Pictures(CalibrationDataReader):  # type: ignore[misc]  # the base class has no types
-    def __init__(self, pictures: FloatArray, name: str) -> None:
-        self._batches: Iterator[FloatArray] = iter(
-            [pictures[start : start + _CALIBRATION_BATCH] for start in range(0, len(pictures), _CALIBRATION_BATCH)]
-        )
-        self._name = name
+    """Batches as the network takes them: of its own size where that is fixed, the last pictures over again to fill it."""
+
+    def __init__(self, pictures: FloatArray, taken: onnx.ValueInfoProto) -> None:
+        fixed = taken.type.tensor_type.shape.dim[0].dim_value
+        size = fixed or _CALIBRATION_BATCH
+        if fixed and len(pictures) % fixed:
+            pictures = np.concatenate([pictures, np.repeat(pictures[-1:], fixed - len(pictures) % fixed, axis=0)])
+        self._batches: Iterator[FloatArray] = iter([pictures[start : start + size] for start in range(0, len(pictures), size)])
+        self._name = taken.name
 
     def get_next(self) -> dict[str, FloatArray] | None:
         batch = next(self._batches, None)
