@@ -104,8 +104,8 @@ def settle(network: Network, seed: int = 0) -> None:
     for layer in layers:
         layer.reset_running_stats()
         layer.momentum = None  # the plain average
-    height, width = network.input_size
-    pictures = drawn_pictures(_SETTLING, (max(height // 2, 64), max(width // 2, 64)), seed)
+    height, width = (max(size // 64 * 32, 64) for size in network.input_size)  # half, and a multiple of all strides
+    pictures = drawn_pictures(_SETTLING, (height, width), seed)
     normalised = (torch.from_numpy(pictures) / 255 - torch.tensor(network.mean).reshape(3, 1, 1)) / torch.tensor(
         network.std
     ).reshape(3, 1, 1)
