@@ -62,7 +62,7 @@ class Grouping:
     ) -> None:
         self._table, self._gallery, self._vehicles = table, gallery, vehicles
         self._options, self._decisions = options, decisions
-        self._merging = Merging(table, vehicles, options, decisions)
+        self._merging = Merging(vehicles, options, decisions)
         self._claims: dict[int, OptionsOf] = {}
         self._parted: dict[int, list[int]] = {}
         self._weighed: dict[int, Weighed] = {}
@@ -242,6 +242,8 @@ class Grouping:
         return units
 
     def _holders(self, vehicle: Vehicle, camera: str) -> list[int]:
+        if camera not in vehicle.cameras:
+            return []
         return [member for member in vehicle if self._table.at(member).camera == camera and self._decisions.movable(member)][:1]
 
     def _is_free(self, vehicle: Vehicle, camera: str, units: dict[Vehicle, Unit]) -> bool:

@@ -7,7 +7,6 @@ from typing import TypeAlias
 
 from matcher.decisions import Decisions
 from matcher.options import Options
-from matcher.table import SightingTable
 from matcher.vehicles import Vehicle, Vehicles
 
 __all__ = ["INERTIA", "Merging", "Pair", "Pairs", "pair_of"]
@@ -29,15 +28,13 @@ class Merging:
     """Makes pairs of vehicles one, as long as their log-odds are positive.
 
     Args:
-        table: The sightings.
         vehicles: What is merged.
         options: Gates and evidence.
         decisions: What is published, and what may still be changed.
     """
 
-    def __init__(self, table: SightingTable, vehicles: Vehicles, options: Options, decisions: Decisions) -> None:
-        self._table, self._vehicles = table, vehicles
-        self._options, self._decisions = options, decisions
+    def __init__(self, vehicles: Vehicles, options: Options, decisions: Decisions) -> None:
+        self._vehicles, self._options, self._decisions = vehicles, options, decisions
 
     def merge(self, pairs: Pairs, parted: Mapping[int, Sequence[int]], *, broken: bool) -> dict[Vehicle, set[int]]:
         """Greedy, best first. A vehicle with sightings that can no longer change only takes in others.
@@ -93,7 +90,7 @@ class Merging:
         return result
 
     def _may_merge(self, one: Vehicle, other: Vehicle, broken: bool) -> bool:
-        if not broken and not self._cameras(one).isdisjoint(self._cameras(other)):
+        if not broken and not one.cameras.isdisjoint(other.cameras):
             return False
         return not (self._is_fixed(one) and self._is_fixed(other))
 
@@ -105,9 +102,6 @@ class Merging:
 
         first, second = sorted((left, right), key=rank)
         return first, second
-
-    def _cameras(self, vehicle: Vehicle) -> set[str]:
-        return {self._table.at(member).camera for member in vehicle}
 
     def _is_fixed(self, vehicle: Vehicle) -> bool:
         return not all(self._decisions.movable(member) for member in vehicle)

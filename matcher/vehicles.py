@@ -25,9 +25,10 @@ class Vehicle:
         name: Global vehicle id, once a decision about it has been published.
         named_at: Event time of that decision.
         members: Slots of its sightings, in the order of their starts.
+        cameras: Those that saw it.
     """
 
-    __slots__ = ("members", "name", "named_at", "number", "place")
+    __slots__ = ("cameras", "members", "name", "named_at", "number", "place")
 
     def __init__(self, number: int, place: int) -> None:
         self.number = number
@@ -35,6 +36,7 @@ class Vehicle:
         self.name: str | None = None
         self.named_at: Instant | None = None
         self.members: list[int] = []
+        self.cameras: set[str] = set()
 
     def __iter__(self) -> Iterator[int]:
         return iter(self.members)
@@ -130,6 +132,7 @@ class Vehicles:
         if vehicle.members:
             self._show(vehicle)
         else:
+            vehicle.cameras = set()
             self._at[vehicle.place] = None
             self._free.append(vehicle.place)
             self._alive -= 1
@@ -166,8 +169,8 @@ class Vehicles:
 
     def _show(self, vehicle: Vehicle) -> None:
         latest = vehicle.members[-COMPARED:]
-        cameras = {self._table.at(member).camera for member in vehicle.members}
-        self.broken[vehicle.place] = len(cameras) < len(vehicle.members)
+        vehicle.cameras = {self._table.at(member).camera for member in vehicle.members}
+        self.broken[vehicle.place] = len(vehicle.cameras) < len(vehicle.members)
         self.compared[vehicle.place] = latest + [-1] * (COMPARED - len(latest))
         self._note(vehicle)
 
