@@ -57,7 +57,9 @@ class OptimiserSettings(Section):
 
     kind: Literal["adam", "adamw", "sgd"] = Field("adam", description="sgd: with Nesterov's momentum.")
     rate: float = Field(gt=0, description="Learning rate of new layers, once warmed up.")
-    backbone_factor: float = Field(0.1, ge=0, description="The backbone's rate is `rate` times this; 0 leaves it as it is.")
+    backbone_factor: float = Field(
+        0.1, ge=0, description="The backbone's rate is `rate` times this; 0: its weights do not learn."
+    )
     weight_decay: float = Field(5e-4, ge=0, description="Weight decay.")
     decay_norms: bool = Field(True, description="Whether it also holds for biases and the scales of norms.")
     momentum: float = Field(0.9, ge=0, lt=1, description="sgd: the momentum.")

@@ -76,7 +76,7 @@ def blob_recipe(**fitting: Any) -> Recipe:
         "steps": 40,
         "log_every": 5,
         "validate_every": 10,
-        "checkpoint_every": 4,
+        "checkpoint_every": 10,
         "device": "cpu",
         "threads": 1,
         "optimiser": OptimiserSettings(rate=0.02, backbone_factor=0.5),

@@ -5,13 +5,15 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor, nn
 from tqdm import tqdm
+from tqdm.contrib.logging import logging_redirect_tqdm
 
 from training.errors import FittingError
 from training.loop.averaging import AveragedNetwork
@@ -132,28 +134,34 @@ class _Run:
         self.curves = Curves(self.folder, state.step, settings.tensorboard)
         bar = tqdm(total=settings.steps, initial=state.step, unit="step", disable=None if progress else True, dynamic_ncols=True)
         try:
-            self.network.train()
-            for batch in self._batches():
-                self._step(batch)
-                bar.update()
-                last = state.step == settings.steps
-                if last or state.step % settings.log_every == 0:
-                    bar.set_postfix(self._log_means())
-                if last or (state.step % settings.validate_every == 0 and state.step >= settings.validate_from):
-                    self._validate()
-                stopping = not last and stop()
-                if last or stopping or state.step % settings.checkpoint_every == 0:
-                    self._checkpoint()
-                if stopping:
-                    break
+            with nullcontext() if bar.disable else logging_redirect_tqdm():  # what is logged stands above the bar
+                self._train(stop, bar)
         finally:
             bar.close()
             self.curves.close()
         complete = state.step == settings.steps
         if complete:
             self._write_weights(LAST)
-        weights = next((path for name in (BEST, LAST) if (path := self.folder / name).exists()), None)
+        candidates = [self.folder / name for name in ((BEST, LAST) if settings.choose_by else (LAST,))]
+        weights = next((path for path in candidates if path.exists()), None)
         return Fitted(state.step, complete, state.figures, state.best_step, state.best_figures, weights)
+
+    def _train(self, stop: Callable[[], bool], bar: tqdm[NoReturn]) -> None:
+        settings, state = self.settings, self.state
+        self.network.train()
+        for batch in self._batches():
+            self._step(batch)
+            bar.update()
+            last = state.step == settings.steps
+            if last or state.step % settings.log_every == 0:
+                bar.set_postfix(self._log_means())
+            if last or (state.step % settings.validate_every == 0 and state.step >= settings.validate_from):
+                self._validate()
+            stopping = not last and stop()
+            if last or stopping or state.step % settings.checkpoint_every == 0:
+                self._checkpoint()
+            if stopping:
+                return
 
     def _batches(self) -> Iterator[Any]:
         while self.state.step < self.settings.steps:
