@@ -45,6 +45,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("networks", nargs="*", help="names, or files of trained networks (default: all names)")
     parser.add_argument("--variants", action="store_true", help="also the smaller files, and what they lose")
+    parser.add_argument("--pretrained", action="store_true", help="backbones with ImageNet's weights instead of random ones")
     parser.add_argument("--pictures", type=Path, help="folder of pictures for the variants (default: drawn ones)")
     parser.add_argument("--seconds", type=float, default=1.0, help="least processor time for each speed (default: %(default)g)")
     parser.add_argument("--json", type=Path, help="file for all figures")
@@ -61,7 +62,7 @@ def main() -> int:
 
 
 def _measure(given: str, options: argparse.Namespace, path: Path) -> list[dict[str, Any]]:
-    network = _network(given)
+    network = _network(given, pretrained=options.pretrained)
     parameters = sum(parameter.numel() for parameter in network.parameters())
     exported = ExportedNetwork(network)
     pictures = _pictures(options.pictures, network.input_size, options.variants)
@@ -93,12 +94,17 @@ def _measure(given: str, options: argparse.Namespace, path: Path) -> list[dict[s
     return results
 
 
-def _network(given: str) -> Network:
+def _network(given: str, *, pretrained: bool) -> Network:
     if given not in REGISTRY:
         return load_network(Path(given))[0]
     torch.manual_seed(0)
-    network = build(given, _IDENTITIES if "identity" in REGISTRY[given].classes else 0)
-    settle(network)
+    network = build(
+        given,
+        _IDENTITIES if "identity" in REGISTRY[given].classes else 0,
+        **({"pretrained": True} if pretrained else {}),
+    )
+    if not pretrained:
+        settle(network)
     return network
 
 
