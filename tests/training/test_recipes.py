@@ -99,6 +99,10 @@ def test_the_constants_of_the_reference_system() -> None:
             {"sampling": "{kind: hard-identities, identities: 4, anchors: 2}", "losses.identity.weight": 0},
             "found by the classifier of vehicles",
         ),
+        (
+            {"sampling": "{kind: hard-identities, identities: 4, anchors: 2}", "data.training.0.classified": "false"},
+            "all sources must be classified",
+        ),
     ],
 )
 def test_what_is_wrong_is_told_in_one_line_with_its_place(change: dict[str, Any], problem: str) -> None:

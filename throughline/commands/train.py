@@ -56,8 +56,8 @@ def _train(options: argparse.Namespace) -> int:
     try:
         from training.errors import TrainingError
         from training.run import train
-    except ImportError as error:
-        raise CommandError(f"{error.name} is not installed: install Throughline with the extra `train`", FAILED) from error
+    except ModuleNotFoundError as error:
+        raise CommandError(f"training needs {error.name}: install throughline[train]", FAILED) from error
     from inference.errors import ModelError
 
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)

@@ -188,9 +188,16 @@ class AppearanceRecipe(Recipe):
             raise ValueError("a mirrored vehicle shows its other side: with attributes.orientation every `flip` must be off")
         if isinstance(self.sampling, ShuffledSettings) and (self.losses.triplet.weight or self.losses.contrastive.weight):
             raise ValueError("triplets and contrast need several pictures of each vehicle: sampling.kind must not be shuffled")
-        if isinstance(self.sampling, HardIdentitySettings) and not self.losses.identity.weight:
-            raise ValueError("hard identities are found by the classifier of vehicles: losses.identity.weight must not be 0")
+        if isinstance(self.sampling, HardIdentitySettings) and not self._classifies_all:
+            raise ValueError(
+                "hard identities are found by the classifier of vehicles: losses.identity.weight must not be 0, and all sources "
+                "must be classified"
+            )
         return self
+
+    @property
+    def _classifies_all(self) -> bool:
+        return self.losses.identity.weight > 0 and all(source.classified for source in self.data.training)
 
     @property
     def _flips_validation(self) -> bool:

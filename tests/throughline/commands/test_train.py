@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 import threading
 import time
 from pathlib import Path
@@ -99,6 +100,13 @@ def test_bad_input_is_one_line_and_leaves_what_is_there(data: Path, tmp_path: Pa
     assert "absent.yaml: no such file, and no recipe of this name ships" in run("reid", "absent.yaml")
     assert "network: no network is called" in run("reid", "tiny-reid", "--data", str(data), "--set", "network.name=x", "--anew")
     assert (tmp_path / "network.pt").read_text() == "of an earlier training"
+
+
+def test_without_torch_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.delitem(sys.modules, "training.run", raising=False)
+    monkeypatch.setitem(sys.modules, "training.loop", None)  # as if its own import of torch had failed
+    assert main(["train", "reid", "tiny-reid"]) == 1
+    assert "install throughline[train]" in capsys.readouterr().err
 
 
 def test_another_recipe_needs_another_folder_or_to_begin_anew(
