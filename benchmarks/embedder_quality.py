@@ -9,7 +9,7 @@ leave these out of a training; the figures of a model that has seen them, such a
 - tracklets: each vehicle's second (third) farthest crop among all vehicles' fifth (nearest) ones; the mean of both.
 - cosines of the same and of different vehicles across the two cameras: where the matcher's calibration starts from.
 - type: share of right types, if the network tells them.
-- time: of one crop alone and in a batch of eight, on one core, without cutting and stretching it.
+- time: processor time of one crop alone and in a batch of eight, without cutting and stretching it.
 """
 
 from __future__ import annotations
@@ -190,12 +190,12 @@ def _accuracies(right: dict[str, list[bool]]) -> dict[str, float]:
 
 
 def _milliseconds(engine: OnnxRuntimeEngine, batch: FloatArray) -> float:
-    """Of one run: the fastest tenth, as other work on the machine only ever adds."""
+    """Processor time of one run: the fastest tenth, as other work on the machine only ever adds."""
     spent = []
     for _ in range(_REPEATS):
-        start = time.perf_counter()
+        start = time.process_time()
         engine.infer(batch)
-        spent.append(time.perf_counter() - start)
+        spent.append(time.process_time() - start)
     return 1000.0 * float(np.quantile(spent, 0.1))
 
 

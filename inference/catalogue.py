@@ -111,6 +111,15 @@ CATALOGUE: tuple[CatalogueEntry, ...] = (
         sha256="c5c2d13e59ae883e6af3b45daea64af4833a4951c92d116ec270d9ddbe998063",
         size=35_858_002,
     ),
+    CatalogueEntry(
+        "vehicle-embedder",
+        "embedder",
+        "which vehicles look alike, about 4 ms a crop on one CPU core; comes with the product",
+        input_size=(128, 128),
+        file="vehicle_embedder.onnx",
+        sha256="911ace0292e341e3237ec222e794ac7fc8e4c4f86d27251fa534eed7fcde1740",
+        size=6_427_709,
+    ),
     CatalogueEntry(COLOUR_HISTOGRAM, "embedder", "where on a vehicle which colours are; no weights"),
     CatalogueEntry(
         "vehicle-reid-0001",
@@ -223,6 +232,10 @@ def locate(entry: CatalogueEntry, folders: Sequence[Path]) -> Path | None:
 
 def _default(kind: ModelKind, folders: Sequence[Path]) -> Resolution:
     if kind == "embedder":
+        entry = find("vehicle-embedder")
+        path = locate(entry, folders)
+        if path is not None:
+            return Resolution(entry.name, path, f"default embedder: {entry.name} ({path})")
         return Resolution(
             COLOUR_HISTOGRAM, None, f"default embedder: {COLOUR_HISTOGRAM} (no re-identification weights are installed)"
         )

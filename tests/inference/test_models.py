@@ -84,10 +84,10 @@ def test_a_model_that_cannot_be_loaded_leaves_nothing_running(tmp_path: Path, me
     assert threading.active_count() == before
 
 
-def test_one_model_is_listed_once(metrics: Metrics) -> None:
+def test_one_model_is_listed_once(tmp_path: Path, metrics: Metrics) -> None:
     twice = (EmbedderSettings(model="default"), EmbedderSettings(model="colour-histogram"))
     with pytest.raises(ModelError, match="two members are called colour-histogram"):
-        load_models(ModelsSettings(embedders=twice), metrics)
+        load_models(ModelsSettings(embedders=twice), metrics, folders=[tmp_path])
 
 
 def test_a_detector_file_as_an_embedder_is_refused(tmp_path: Path, metrics: Metrics) -> None:
