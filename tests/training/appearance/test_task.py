@@ -12,7 +12,8 @@ import torch
 from tests.support.fitting import assert_same_outcome
 from training.appearance import AppearanceRecipe, AppearanceTask
 from training.appearance.validation import look
-from training.data.batches import CropBatch
+from training.augmentation import AugmentationSettings
+from training.data.batches import CropBatch, CropBatches
 from training.errors import RecipeError
 from training.loop import fit
 from training.loop.checkpoints import write_checkpoint
@@ -50,6 +51,23 @@ def test_batches_hold_what_the_sources_tell(drawn_sets: Path) -> None:
         assert sure in (0.5, 1.0)
     assert set(batch.certainty["logo"].tolist()) == {0.5, 1.0}
     assert batch.certainty["colour"].tolist() == [1.0] * 16
+
+
+class _SameAgain:
+    steps_per_epoch = 1
+
+    def indices(self, step: int) -> np.ndarray[Any, np.dtype[np.int64]]:
+        return np.zeros(3, np.int64)
+
+
+def test_a_picture_is_varied_anew_in_every_step_and_place(drawn_sets: Path) -> None:
+    task = AppearanceTask(recipe(drawn_sets))
+    settings = AugmentationSettings.model_validate({"light": {"gain": 0.5, "cast": 0.3}})
+    batches = CropBatches(
+        task.crops, {}, _SameAgain(), settings, size=(48, 64), mean=(0.5,) * 3, std=(0.5,) * 3, seed=1, cache=True
+    )
+    pictures = {image.numpy().tobytes() for step in range(4) for image in batches[step].images}
+    assert len(pictures) == 12
 
 
 def test_worker_processes_and_the_cache_change_no_bit(drawn_sets: Path) -> None:
