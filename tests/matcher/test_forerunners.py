@@ -44,9 +44,9 @@ def _plainly(matcher: Matcher, slot: int, block: list[int]) -> dict[Group, set[i
         if table.start[other] >= table.start[slot] or other in block or other == slot:
             continue
         tracklet = table.at(other).id
-        group = resolver.vehicle_of(tracklet)
-        if group is not None:
-            seen.setdefault(group, [])
+        vehicle = resolver.vehicle_of(tracklet)
+        if vehicle is not None:
+            seen.setdefault(vehicle, [])
         else:
             seen.setdefault(provisional._group_of(tracklet), []).append(other)
     beside = {
@@ -54,7 +54,7 @@ def _plainly(matcher: Matcher, slot: int, block: list[int]) -> dict[Group, set[i
         for other in provisional.gallery.together(slot)
         if other not in block and (guess := provisional._guesses.get(table.at(other).id)) and guess.joined
     }
-    result = {}
+    result: dict[Group, set[int]] = {}
     for group, slots in seen.items():
         if isinstance(group, Vehicle):
             latest = [provisional.gallery.slot(table.at(member).id) for member in group.members[-COMPARED:]]
