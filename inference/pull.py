@@ -61,7 +61,7 @@ def pull(
         return target
     address = source or entry.source
     if address is None:
-        raise ModelError(f"the catalogue names no source of the model {entry.name}: give the address of its file")
+        raise ModelError(f"the model {entry.name} comes with the product: there is nothing to pull")
     _check_address(address)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -95,7 +95,9 @@ def test_a_named_file_that_is_nowhere_says_how_to_get_it(tmp_path: Path) -> None
 
 
 def test_an_unknown_name_says_which_there_are() -> None:
-    with pytest.raises(ModelError, match=r"no model is called 'yolov9'; the catalogue has motion, yolox-nano, "):
+    with pytest.raises(
+        ModelError, match=r"no model is called 'yolov9'; the catalogue has motion, vehicle-detector, yolox-nano, "
+    ):
         resolve("yolov9", "detector", [])
 
 
@@ -118,6 +120,12 @@ def test_the_default_detector_is_the_best_at_hand_and_says_which(tmp_path: Path,
     without = resolve("default", "detector", [tmp_path / "first"])
     assert (without.name, without.path) == ("motion", None)
     assert "throughline models pull yolox-nano" in without.note
+
+
+def test_the_detector_that_comes_with_the_product_comes_before_others(tmp_path: Path, nano: CatalogueEntry) -> None:
+    found = resolve("default", "detector", [tmp_path / "second", model_folders({})[-1]])
+    assert found.name == "vehicle-detector"
+    assert "default detector: vehicle-detector" in found.note
 
 
 def test_the_default_embedder_says_that_it_has_no_weights() -> None:

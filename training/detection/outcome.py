@@ -31,6 +31,5 @@ def write_detector(weights: Path, recipe: DetectorRecipe, name: str, path: Path)
     with torch.no_grad():
         for weight_name, weight in network.state_dict().items():
             weight.lerp_(kept["state"][weight_name], 1.0 - recipe.start.kept)
-    figures = {figure: round(value, 4) for figure, value in kept["figures"].items()}
-    facts = {"recipe": name, "seed": recipe.fitting.seed, "step": kept["step"], "licence": "Apache-2.0", **figures}
+    facts = {"recipe": name, "seed": recipe.fitting.seed, "step": kept["step"], "licence": "Apache-2.0"}
     export_detector(network, path, (recipe.input.height, recipe.input.width), metadata=facts)
