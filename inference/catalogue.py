@@ -83,7 +83,7 @@ CATALOGUE: tuple[CatalogueEntry, ...] = (
     CatalogueEntry(
         "vehicle-detector",
         "detector",
-        "vehicles on roads seen by fixed cameras, small ones too, about 17 ms a frame on one CPU core; comes with the product",
+        "vehicles on roads seen by fixed cameras, small ones too, about 16 ms a frame on one CPU core; comes with the product",
         input_size=(384, 640),
         file="vehicle_detector.onnx",
         sha256="1d252671fee769e94b4d53c8fbeb069de4bebdb69fac9a5d8f0949fa285860fb",
