@@ -182,7 +182,7 @@ def _read(settings: SourceSettings, teacher: YoloxNano, sizes: tuple[int, ...]) 
     scenes, held_out = split(load_pictures(settings.folder), settings)
     labelled = [picture for scene in scenes.values() for picture in scene]
     regions = forgotten_in_all(labelled, teacher, sizes, settings.forgotten_from)
-    learned = [picture.with_ignored(boxes) for picture, boxes in zip(labelled, regions, strict=True)]
+    learned = [picture.ignoring(boxes) for picture, boxes in zip(labelled, regions, strict=True)]
     chances = np.concatenate([np.full(len(scene), len(scene) ** -0.5) for scene in scenes.values()])
     held_out = [held_out[index] for index in _spread(len(held_out), settings.most_validated)]
     _log.info(

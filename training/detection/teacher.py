@@ -29,7 +29,7 @@ def see(network: YoloxNano, image: Image, longest: int, min_score: float) -> tup
     Args:
         network: The network, in evaluation mode.
         image: (h, w, 3) uint8, BGR.
-        longest: The longer side is scaled to this many pixels (a multiple of 32).
+        longest: The longer side is scaled to this many pixels.
         min_score: Least objectness x class.
 
     Returns:

@@ -22,8 +22,8 @@ def picture(boxes: list[list[int]], size: tuple[int, int] = (90, 160), ignored: 
     for left, top, right, bottom in boxes:
         image[top:bottom, left:right] = 255
     found = np.array(boxes, np.float32).reshape(-1, 4)
-    plain = LabelledPicture("p.jpg", image, found, np.arange(len(boxes), dtype=np.int64))
-    return plain if ignored is None else plain.with_ignored(ignored)
+    unknown = np.zeros((0, 4), np.float32) if ignored is None else ignored
+    return LabelledPicture("p.jpg", image, found, np.arange(len(boxes), dtype=np.int64), unknown)
 
 
 def extent(image: Image) -> list[int]:

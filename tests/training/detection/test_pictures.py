@@ -11,7 +11,7 @@ import pytest
 from training.detection.pictures import LabelledPicture, load_pictures
 from training.detection.recipe import SourceSettings
 from training.detection.task import split
-from training.errors import FittingError
+from training.errors import DataError, FittingError
 
 
 def write(folder: Path, name: str, label: str | None) -> None:
@@ -24,7 +24,7 @@ def write(folder: Path, name: str, label: str | None) -> None:
 
 def named(*names: str) -> list[LabelledPicture]:
     empty = np.zeros((0, 4), np.float32)
-    return [LabelledPicture(name, np.zeros((8, 8, 3), np.uint8), empty, np.zeros(0, np.int64)) for name in names]
+    return [LabelledPicture(name, np.zeros((8, 8, 3), np.uint8), empty, np.zeros(0, np.int64), empty) for name in names]
 
 
 def source(scene: str = r"^[^_]+", held_out: tuple[str, ...] = ()) -> SourceSettings:
@@ -43,15 +43,24 @@ def test_labels_become_boxes_in_pixels(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("label", "problem"),
     [
-        (None, r"a\.txt: no such label file"),
-        ("0 0.5 0.5 0.2\n", r"a\.txt, line 1: expected `class x y width height`"),
-        ("0 0.5 0.5 0.2 0.1\n7 0.5 0.5 0.2 0.1\n", r"a\.txt, line 2: expected a class of 0 to 4, found 7"),
+        (None, r"a\.png: has no file in .*labels"),
+        ("0 0.5 0.5 0.2\n", r"a\.txt:1: expected"),
+        ("0 0.5 0.5 0.2 0.1\n7 0.5 0.5 0.2 0.1\n", r"a\.txt:2: there is no class 7"),
     ],
 )
 def test_bad_labels_are_named(tmp_path: Path, label: str | None, problem: str) -> None:
     write(tmp_path, "a", label)
-    with pytest.raises(ValueError, match=problem):
+    with pytest.raises(DataError, match=problem):
         load_pictures(tmp_path)
+
+
+def test_regions_that_nobody_has_labelled_are_kept(tmp_path: Path) -> None:
+    write(tmp_path, "a", "")
+    (tmp_path / "ignore").mkdir()
+    (tmp_path / "ignore" / "a.txt").write_text("0 0.5 0.5 0.2 0.4\n")
+    (picture,) = load_pictures(tmp_path)
+    more = picture.ignoring(np.array([[0, 0, 9, 9]], np.float32))
+    np.testing.assert_allclose(more.ignored, [[40, 15, 60, 35], [0, 0, 9, 9]], atol=1e-4)
 
 
 def test_no_picture_of_a_held_out_scene_is_learned_from() -> None:

@@ -13,8 +13,9 @@ import torch
 from inference.networks.yolox import YoloxNano
 from inference.onnxruntime_engine import OnnxRuntimeEngine
 from tests.support.yolox_weights import write_yolox_weights
+from training.detection import outcome
 from training.detection.recipe import DetectorRecipe
-from training.detection.task import DetectorTask
+from training.detection.task import DetectorTask, starting_network
 from training.loop import LAST, fit
 from training.loop.checkpoints import read_checkpoint
 from training.loop.curves import read_curve
@@ -130,6 +131,21 @@ def test_the_shipped_recipe_is_valid() -> None:
     shipped = load_recipe("default-detector", DetectorRecipe, variables={"DATA": "data"})
     assert shipped.classes == ("car", "motorcycle", "bus", "truck")
     assert {source.name for source in shipped.sources if source.held_out} == {"toll", "atl2", "farzad19", "openimages"}
+
+
+def test_a_share_of_the_starting_weights_is_kept(
+    start: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = recipe(start, data)
+    settings = settings.model_copy(update={"start": settings.start.model_copy(update={"kept": 0.25})})
+    before = starting_network(settings).state_dict()
+    state = {name: weight + 1.0 for name, weight in before.items()}
+    torch.save({"state": state, "step": 3, "figures": {}}, tmp_path / "last.pt")
+    written: list[dict[str, torch.Tensor]] = []
+    monkeypatch.setattr(outcome, "export_detector", lambda network, *_, **__: written.append(network.state_dict()))
+    outcome.write_detector(tmp_path / "last.pt", settings, "tiny", tmp_path / "detector.onnx")
+    for name, weight in written[0].items():
+        torch.testing.assert_close(weight, before[name] + 0.75)
 
 
 @pytest.mark.slow
