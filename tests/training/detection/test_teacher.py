@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from training.detection.pictures import LabelledPicture
 NETWORK = YoloxNano(("car",)).eval()
 
 
-def picture(boxes: list[list[float]]) -> LabelledPicture:
+def picture(boxes: Sequence[Sequence[float]]) -> LabelledPicture:
     nothing = np.zeros((0, 4), np.float32)
     image = np.zeros((90, 160, 3), np.uint8)
     return LabelledPicture("p.jpg", image, np.array(boxes, np.float32).reshape(-1, 4), np.zeros(len(boxes), np.int64), nothing)
