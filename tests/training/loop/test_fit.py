@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
 import signal
 import subprocess
@@ -156,6 +157,7 @@ class _Terminal(io.StringIO):
 
 
 def test_a_terminal_shows_how_far_it_is_and_a_file_does_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])  # those of earlier tests write to streams that are closed by now
     shown = {}
     for name, stream in (("terminal", _Terminal()), ("file", io.StringIO())):
         monkeypatch.setattr(sys, "stderr", stream)
