@@ -107,9 +107,9 @@ class Resolver:
         return events
 
     def _take(self, revision: Revision) -> int | None:
-        """Puts a revision in its place; gives its slot if it calls for decisions: the last one does.
+        """Puts a revision in its place; gives its slot if it calls for decisions: the first, the first look and the last do.
 
-        One that is open still will be weighed when it is over or due. Until then it is there for others, as a vehicle of its own.
+        Without the first, what a vehicle in view follows would not be known to provisional decisions at the cameras beyond.
         """
         former = self.gallery.get(revision.sighting.id)
         if former is not None and former.revision >= revision.sighting.revision:
@@ -135,7 +135,8 @@ class Resolver:
             self.quality.closed(sighting.camera, looks)
         if slot in self._decisions:
             self._decisions.settle(slot, after(self._now, self._matching.confirm_after))
-        return None if sighting.open else slot
+        first_look = former is None or (bool(sighting.models) and not former.models)
+        return slot if first_look or not sighting.open else None
 
     def _is_worth_a_look(self, slot: int, sighting: Sighting) -> bool:
         """The first look and the last one are, and those after twice the time in view."""
