@@ -64,7 +64,7 @@ class HighwayPair:
         self.footage = {name: camera.path for name, camera in self._cameras.items()}
         self.delays = {name: camera.view.delay for name, camera in self._cameras.items()}
         self.site = {
-            "models": {"detector": "default", "embedders": [{"model": "default"}]},
+            "models": {"detector": str(detector), "embedders": [{"model": "colour-histogram"}]},
             "cameras": [{"id": name, "fps": camera.view.fps} for name, camera in self._cameras.items()],
             "links": [{"from": "c01", "to": "c02", "travel": {"min": 3, "typical": 4.5, "max": 9}}],
         }
