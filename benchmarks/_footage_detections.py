@@ -10,8 +10,8 @@ import av
 import numpy as np
 
 from inference.batcher import InferenceWorkers
-from inference.engine import weights_hash
-from inference.onnxruntime_engine import OnnxRuntimeEngine
+from inference.engines.onnx_runtime import OnnxRuntimeEngine
+from inference.engines.protocol import weights_hash
 from inference.yolox import YoloxDetector
 from throughline.cache import cache_folder
 from throughline.telemetry.metrics import Metrics

@@ -24,13 +24,13 @@ limit_threads()  # before numpy is loaded, as the product does
 
 import torch  # noqa: E402 - after the limit
 
+from inference.engines.onnx_runtime import OnnxRuntimeEngine  # noqa: E402 - as above
 from inference.networks.export import ExportedNetwork  # noqa: E402 - as above
 from inference.networks.network import Network  # noqa: E402 - as above
 from inference.networks.parity import drawn_pictures, read_pictures, run_torch, settle  # noqa: E402 - as above
 from inference.networks.registry import REGISTRY, build  # noqa: E402 - as above
 from inference.networks.variants import PRECISIONS, Precision, write_variant  # noqa: E402 - as above
 from inference.networks.weights import load_network  # noqa: E402 - as above
-from inference.onnxruntime_engine import OnnxRuntimeEngine  # noqa: E402 - as above
 from throughline.types import FloatArray  # noqa: E402 - as above
 
 __all__ = ["main"]

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol, TypeVar
 
-from inference.engine import Engine
+from inference.engines.protocol import Engine
 from inference.errors import InferenceError
 from inference.threads import available_cores
 from throughline.telemetry.metrics import Metrics

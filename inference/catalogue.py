@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from inference.engine import sha256_of
+from inference.engines.protocol import sha256_of
 from inference.errors import ModelError
 from throughline import cache
 

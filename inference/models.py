@@ -11,13 +11,13 @@ from inference.catalogue import resolve
 from inference.colour_histogram import ColourHistogramEmbedder
 from inference.detector import Detector
 from inference.embedder import Embedder
+from inference.engines.opening import open_engine
 from inference.errors import ModelError
 from inference.motion import MotionDetector
 from inference.onnx_embedder import OnnxEmbedder
-from inference.onnxruntime_engine import OnnxRuntimeEngine
 from inference.two_crops import TwoCropEmbedder
 from inference.yolox import YoloxDetector
-from throughline.settings.models import EmbedderSettings, ModelsSettings
+from throughline.settings.models import EmbedderSettings, EngineSettings, ModelsSettings
 from throughline.telemetry.metrics import Metrics
 
 __all__ = ["Models", "load_detector", "load_embedder", "load_models"]
@@ -72,13 +72,18 @@ def load_models(
     loaded: list[Callable[[], None]] = [workers.close]
     try:
         detector, note = load_detector(
-            settings.detector, workers, min_confidence=min_confidence, nms_iou=nms_iou, folders=folders
+            settings.detector,
+            workers,
+            engine=settings.engine,
+            min_confidence=min_confidence,
+            nms_iou=nms_iou,
+            folders=folders,
         )
         loaded.append(detector.close)
         notes.append(note)
         embedders: list[tuple[Embedder, float]] = []
         for member in settings.embedders:
-            embedder, note = load_embedder(member, workers, folders=folders)
+            embedder, note = load_embedder(member, workers, engine=settings.engine, folders=folders)
             loaded.append(embedder.close)
             notes.append(note)
             if any(embedder.name == other.name for other, _ in embedders):
@@ -99,6 +104,7 @@ def load_detector(
     model: str,
     batcher: Batcher,
     *,
+    engine: EngineSettings | None = None,
     min_confidence: float = 0.1,
     nms_iou: float = 0.65,
     folders: Sequence[Path] | None = None,
@@ -108,6 +114,7 @@ def load_detector(
     Args:
         model: Path, name in the catalogue, or ``default``.
         batcher: Where it runs.
+        engine: What runs it; default: as in a site file that says nothing.
         min_confidence: Least score of a detection.
         nms_iou: Largest overlap of two detections of one class.
         folders: Where files of catalogue models are looked for; default: `inference.catalogue.model_folders`.
@@ -121,17 +128,20 @@ def load_detector(
     chosen = resolve(model, "detector", folders)
     if chosen.path is None:
         return MotionDetector(batcher), chosen.note
-    engine = OnnxRuntimeEngine(chosen.path, name=chosen.name)
-    return YoloxDetector(engine, batcher, min_confidence=min_confidence, nms_iou=nms_iou), chosen.note
+    network = open_engine(chosen.path, engine or EngineSettings(), name=chosen.name)
+    return YoloxDetector(network, batcher, min_confidence=min_confidence, nms_iou=nms_iou), chosen.note
 
 
-def load_embedder(member: EmbedderSettings, batcher: Batcher, *, folders: Sequence[Path] | None = None) -> tuple[Embedder, str]:
+def load_embedder(
+    member: EmbedderSettings, batcher: Batcher, *, engine: EngineSettings | None = None, folders: Sequence[Path] | None = None
+) -> tuple[Embedder, str]:
     """Loads one embedder.
 
     Args:
         member: Path, name in the catalogue or ``default``, and what its vectors are averaged over. The colour histogram cannot
             tell left from right, so that mirroring leaves it as it is.
         batcher: Where it runs.
+        engine: What runs it; default: as in a site file that says nothing.
         folders: Where files of catalogue models are looked for; default: `inference.catalogue.model_folders`.
 
     Returns:
@@ -145,7 +155,8 @@ def load_embedder(member: EmbedderSettings, batcher: Batcher, *, folders: Sequen
     if chosen.path is None:
         embedder = ColourHistogramEmbedder(batcher)
     else:
-        embedder = OnnxEmbedder(OnnxRuntimeEngine(chosen.path, name=chosen.name), batcher, flip=member.flip)
+        network = open_engine(chosen.path, engine or EngineSettings(), name=chosen.name)
+        embedder = OnnxEmbedder(network, batcher, flip=member.flip)
     if member.second_crop is not None:
         embedder = TwoCropEmbedder(embedder, member.second_crop)
     return embedder, chosen.note

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from inference.batcher import Batcher
-from inference.engine import Engine
+from inference.engines.protocol import Engine
 from inference.errors import InferenceError, ModelError
 from throughline.types import FloatArray, Image
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO
 
 from inference.catalogue import CatalogueEntry, cache_folder
-from inference.engine import sha256_of
+from inference.engines.protocol import sha256_of
 from inference.errors import ModelError
 
 __all__ = ["Progress", "pull"]

@@ -12,7 +12,7 @@ import json
 import numpy as np
 
 from inference.batcher import Batcher
-from inference.engine import Engine
+from inference.engines.protocol import Engine
 from inference.errors import ModelError
 from inference.letterbox import letterbox
 from inference.nms import suppress

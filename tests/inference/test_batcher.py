@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from inference.batcher import Batcher, InferenceWorkers
+from inference.engines.onnx_runtime import OnnxRuntimeEngine
 from inference.errors import InferenceError
-from inference.onnxruntime_engine import OnnxRuntimeEngine
 from inference.threads import available_cores
 from tests.support.onnx_models import write_embedder
 from throughline.telemetry.metrics import Metrics

@@ -10,7 +10,7 @@ import pytest
 
 from inference import catalogue
 from inference.catalogue import CATALOGUE, CatalogueEntry, Resolution, cache_folder, find, locate, model_folders, resolve
-from inference.engine import sha256_of
+from inference.engines.protocol import sha256_of
 from inference.errors import ModelError
 
 

@@ -12,9 +12,9 @@ import pytest
 from inference.batcher import InferenceWorkers
 from inference.colour_histogram import ColourHistogramEmbedder, colour_descriptor
 from inference.embedder import Embedder
+from inference.engines.onnx_runtime import OnnxRuntimeEngine
 from inference.errors import InferenceError, ModelError
 from inference.onnx_embedder import OnnxEmbedder
-from inference.onnxruntime_engine import OnnxRuntimeEngine
 from tests.support.onnx_models import write_embedder, write_yolox
 from throughline.types import FloatArray, Image
 

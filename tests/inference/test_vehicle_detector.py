@@ -15,9 +15,9 @@ import pytest
 from evaluation.detection import LabelledBoxes, score_detections
 from inference.batcher import InferenceWorkers
 from inference.catalogue import find, model_folders, resolve
-from inference.engine import sha256_of
+from inference.engines.onnx_runtime import OnnxRuntimeEngine
+from inference.engines.protocol import sha256_of
 from inference.models import load_detector
-from inference.onnxruntime_engine import OnnxRuntimeEngine
 from inference.yolox import YoloxDetector
 from throughline.types import ClockSource, Detections, Frame, Image
 

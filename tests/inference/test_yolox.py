@@ -11,8 +11,8 @@ import pytest
 
 from inference.batcher import InferenceWorkers
 from inference.detector import Detector
+from inference.engines.onnx_runtime import OnnxRuntimeEngine
 from inference.errors import ModelError
-from inference.onnxruntime_engine import OnnxRuntimeEngine
 from inference.yolox import YoloxDetector, YoloxHead
 from tests.support.detection_reference import reference_decode, reference_input, reference_suppression
 from tests.support.onnx_models import write_embedder, write_yolox

@@ -18,8 +18,8 @@ import numpy.typing as npt
 from evaluation.labelling import CameraTruth
 from inference.batcher import InferenceWorkers
 from inference.detector import Detector
+from inference.engines.onnx_runtime import OnnxRuntimeEngine
 from inference.nms import suppress
-from inference.onnxruntime_engine import OnnxRuntimeEngine
 from inference.threads import available_cores
 from inference.yolox import YoloxDetector
 from simulation.virtual_cameras import VirtualCamera

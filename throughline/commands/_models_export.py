@@ -106,10 +106,10 @@ def _of_network(options: argparse.Namespace) -> Callable[[], dict[str, OutputLos
 
 def _of_file(options: argparse.Namespace) -> Callable[[], dict[str, OutputLoss]]:
     """What writes a smaller file of an ONNX file."""
+    from inference.engines.onnx_runtime import OnnxRuntimeEngine
     from inference.errors import ModelError
     from inference.networks.parity import read_prepared_pictures
     from inference.networks.variants import write_variant_of_file
-    from inference.onnxruntime_engine import OnnxRuntimeEngine
 
     if options.outputs or options.temperature or options.pictures is None:
         raise CommandError("of an ONNX file only --precision can be chosen, and it needs --pictures", BAD_INPUT)

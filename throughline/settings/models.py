@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import PurePath
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
 from throughline.settings._fields import Section
 
-__all__ = ["EmbedderSettings", "ModelsSettings", "SimilaritySettings"]
+__all__ = ["EmbedderSettings", "EngineSettings", "ModelsSettings", "SimilaritySettings"]
 
 _DEFAULT = "default"
 
@@ -64,6 +64,25 @@ class EmbedderSettings(Section):
         return PurePath(self.model).stem if is_file else self.model
 
 
+class EngineSettings(Section):
+    """What runs the networks."""
+
+    kind: Literal["auto", "onnxruntime", "openvino", "torch", "tensorrt"] = Field(
+        "auto",
+        description="`onnxruntime` and `openvino` run on the CPU, `torch` and `tensorrt` (TensorRT, else TensorRT-RTX) on a GPU. "
+        "`auto`: TensorRT where it and a GPU are, else torch where it and a GPU are, else ONNX Runtime.",
+    )
+    precision: Literal["auto", "float32", "float16", "int8"] = Field(
+        "auto",
+        description="Arithmetic of the networks. `auto`: as the file says on a CPU, 16 bits on a GPU. `int8` takes a file that "
+        "`throughline models export` or `compile` has made for it.",
+    )
+    gpu: int = Field(0, ge=0, description="Number of the GPU, for `torch` and `tensorrt`.")
+    max_batch: int = Field(16, ge=1, le=256, description="Most pictures in one pass of a network on a GPU.")
+    memory: Literal["torch", "pycuda"] = Field("torch", description="Who provides memory and streams to TensorRT.")
+    cuda_graphs: bool = Field(True, description="Replay the work of a pass as one graph, where TensorRT or torch can.")
+
+
 class ModelsSettings(Section):
     """Which networks look at the pictures."""
 
@@ -76,4 +95,5 @@ class ModelsSettings(Section):
         description="Appearance ensemble: catalogue names (`colour-histogram` needs no weights) or ONNX files.",
     )
     attributes: tuple[str, ...] = Field((), description="Attribute networks, such as type and colour.")
+    engine: EngineSettings = Field(default_factory=EngineSettings, description="What runs them.")
     threads: int = Field(0, ge=0, description="Inference workers of one thread each; 0: one for each core, at most four.")

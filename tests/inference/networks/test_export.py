@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from inference.batcher import InferenceWorkers
+from inference.engines.onnx_runtime import OnnxRuntimeEngine
 from inference.errors import ModelError
 from inference.networks import variants
 from inference.networks.export import ExportedNetwork, export_onnx
@@ -20,7 +21,6 @@ from inference.networks.precision import keep_weights_in_half
 from inference.networks.registry import build
 from inference.networks.variants import write_variant
 from inference.onnx_embedder import OnnxEmbedder
-from inference.onnxruntime_engine import OnnxRuntimeEngine
 
 SIZE = (64, 96)
 TINY: dict[str, dict[str, Any]] = {

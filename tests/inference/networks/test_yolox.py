@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from inference.batcher import InferenceWorkers
+from inference.engines.onnx_runtime import OnnxRuntimeEngine
 from inference.errors import ModelError
 from inference.networks.precision import keep_weights_in_half
 from inference.networks.yolox import YoloxNano, from_onnx, probabilities
 from inference.networks.yolox_export import export_detector
-from inference.onnxruntime_engine import OnnxRuntimeEngine
 from inference.yolox import YoloxDetector
 from tests.support.onnx_models import write_yolox
 from throughline.types import ClockSource, FloatArray, Frame

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import torch
 
+from inference.engines.onnx_runtime import OnnxRuntimeEngine
 from inference.networks.registry import build
 from inference.networks.variants import PRECISIONS
 from inference.networks.weights import save_network
-from inference.onnxruntime_engine import OnnxRuntimeEngine
 from throughline.commands import _models_export
 from throughline.commands.main import main
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
+from inference.engines.onnx_runtime import OnnxRuntimeEngine
 from inference.networks.yolox import YoloxNano
-from inference.onnxruntime_engine import OnnxRuntimeEngine
 from tests.support.yolox_weights import write_yolox_weights
 from training.detection import outcome
 from training.detection.recipe import DetectorRecipe

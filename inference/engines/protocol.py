@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from throughline.types import FloatArray
 
-__all__ = ["Engine", "sha256_of", "weights_hash"]
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["DeviceEngine", "Engine", "sha256_of", "weights_hash"]
 
 
 class Engine(Protocol):
@@ -62,6 +65,35 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Frees the network; safe to call twice."""
+        ...
+
+
+@runtime_checkable
+class DeviceEngine(Engine, Protocol):
+    """An engine whose network lies on a GPU, and which can be fed from there.
+
+    `Engine.infer` works as with any other engine: it takes the batch up and the outputs down again.
+    """
+
+    @property
+    def device(self) -> torch.device:
+        """Where inputs are expected, and where outputs lie."""
+        ...
+
+    def infer_tensors(self, batch: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Runs the network on what lies on its device already; nothing is copied to the host.
+
+        Args:
+            batch: (N, C, H, W) float32 on `device`, any N, zero included, written on the caller's current stream.
+
+        Returns:
+            One (N, ...) float32 tensor for each output, ready for work that the caller queues on its current stream. They
+            belong to the caller: later calls do not overwrite them.
+
+        Raises:
+            InferenceError: the network failed, or the engine has been closed.
+            ValueError: the batch has another shape, or lies elsewhere.
+        """
         ...
 
 

@@ -10,9 +10,9 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from inference.engine import Engine
+from inference.engines.onnx_runtime import OnnxRuntimeEngine
+from inference.engines.protocol import Engine
 from inference.errors import InferenceError, ModelError
-from inference.onnxruntime_engine import OnnxRuntimeEngine
 from tests.support.onnx_models import write_embedder
 from throughline.types import FloatArray
 

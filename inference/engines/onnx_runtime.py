@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
-from inference.engine import weights_hash
+from inference.engines.protocol import weights_hash
 from inference.errors import InferenceError, ModelError
 from throughline.types import FloatArray
 
@@ -82,7 +82,7 @@ class OnnxRuntimeEngine:
         return self._metadata
 
     def infer(self, batch: FloatArray) -> tuple[FloatArray, ...]:
-        """Runs the network; see `inference.engine.Engine.infer`."""
+        """Runs the network; see `inference.engines.protocol.Engine.infer`."""
         if batch.ndim != 4 or batch.shape[1:] != self._input_shape:
             raise ValueError(f"{self._name} takes batches of (N, {_text(self._input_shape)}), not {batch.shape}")
         if len(batch) == 0:

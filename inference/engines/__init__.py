@@ -1,0 +1,1 @@
+"""What runs a network: one protocol, and an engine for each kind of machine."""
