@@ -16,9 +16,10 @@ from typing import Protocol, TypeVar
 
 from inference.engines.protocol import Engine
 from inference.errors import InferenceError
+from inference.pictures.choice import operations_for
+from inference.pictures.protocol import AnyBatch
 from inference.threads import available_cores
 from throughline.telemetry.metrics import Metrics
-from throughline.types import FloatArray
 
 __all__ = ["Batcher", "InferenceWorkers"]
 
@@ -29,14 +30,21 @@ class Batcher(Protocol):
     """Runs requests off the event loop. A request that fails raises to its own caller, and to nobody else."""
 
     async def submit(
-        self, engine: Engine, prepare: Callable[[], FloatArray], finish: Callable[[tuple[FloatArray, ...]], Result]
+        self,
+        engine: Engine,
+        prepare: Callable[[], AnyBatch],
+        finish: Callable[[tuple[AnyBatch, ...]], Result],
+        *,
+        camera: str = "",
     ) -> Result:
         """Runs one request through an engine.
 
         Args:
             engine: The network.
-            prepare: Makes the input, (N, C, H, W) float32; runs in a worker.
+            prepare: Makes the input, (N, C, H, W) float32, by the operations that fit the engine
+                (`inference.pictures.choice.operations_for`); runs in a worker.
             finish: Turns the outputs for these N into the result; runs in a worker.
+            camera: Whose pictures these are: where requests wait, cameras take turns.
 
         Raises:
             InferenceError: the engine failed, or the workers have been closed.
@@ -78,16 +86,23 @@ class InferenceWorkers:
         self._closed = False
 
     async def submit(
-        self, engine: Engine, prepare: Callable[[], FloatArray], finish: Callable[[tuple[FloatArray, ...]], Result]
+        self,
+        engine: Engine,
+        prepare: Callable[[], AnyBatch],
+        finish: Callable[[tuple[AnyBatch, ...]], Result],
+        *,
+        camera: str = "",  # noqa: ARG002 - first come, first served
     ) -> Result:
         """Runs one request through an engine; see `Batcher.submit`."""
+        operations = operations_for(engine)
 
         def work() -> Result:
-            batch = prepare()
-            with self._metrics.inference_seconds.labels(engine.name).time():
-                outputs = engine.infer(batch)
-            self._metrics.inference_batch.labels(engine.name).observe(len(batch))
-            return finish(outputs)
+            with operations.session():
+                batch = prepare()
+                with self._metrics.inference_seconds.labels(engine.name).time():
+                    outputs = operations.infer(engine, batch)
+                self._metrics.inference_batch.labels(engine.name).observe(len(batch))
+                return finish(outputs)
 
         return await self._dispatch(engine.name, work)
 

@@ -19,7 +19,8 @@ import numpy as np
 import numpy.typing as npt
 
 from inference.batcher import Batcher
-from throughline.types import FloatArray, Image, IntArray
+from inference.pictures.thumbnail import thumbnail
+from throughline.types import FloatArray, Image, IntArray, Pixels
 
 __all__ = ["ColourHistogramEmbedder", "colour_descriptor"]
 
@@ -64,7 +65,7 @@ class ColourHistogramEmbedder:
         """512."""
         return _DIMENSION
 
-    async def embed(self, crops: Sequence[Image]) -> FloatArray:
+    async def embed(self, crops: Sequence[Pixels], *, camera: str = "") -> FloatArray:  # noqa: ARG002 - the protocol's
         """Embeds crops; see `inference.embedder.Embedder.embed`."""
         if not crops:
             return np.zeros((0, _DIMENSION), np.float32)
@@ -74,7 +75,7 @@ class ColourHistogramEmbedder:
         """Holds nothing."""
 
 
-def colour_descriptor(crop: Image) -> FloatArray:
+def colour_descriptor(crop: Pixels) -> FloatArray:
     """Unit vector (512,) of the colour layout of one crop.
 
     Raises:
@@ -82,7 +83,7 @@ def colour_descriptor(crop: Image) -> FloatArray:
     """
     if crop.size == 0:
         raise ValueError(f"a crop of shape {crop.shape} has no pixels")
-    cells, shares = _soft_bins(_even_light(np.asarray(cv2.resize(crop, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA), np.uint8)))
+    cells, shares = _soft_bins(_even_light(thumbnail(crop, _SIDE, _SIDE)))
     size = int(np.prod(_BINS))
     bands = np.stack([np.bincount(cells.ravel(), (shares * weight).ravel(), size) for weight in _BAND_WEIGHTS])
     compressed = (bands / bands.sum(axis=1, keepdims=True)).ravel() ** _POWER

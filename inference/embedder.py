@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from throughline.types import FloatArray, Image
+from throughline.types import FloatArray, Pixels
 
 __all__ = ["Embedder"]
 
@@ -28,11 +28,12 @@ class Embedder(Protocol):
         """Length D of each vector."""
         ...
 
-    async def embed(self, crops: Sequence[Image]) -> FloatArray:
+    async def embed(self, crops: Sequence[Pixels], *, camera: str = "") -> FloatArray:
         """Embeds crops of any size from one pixel up.
 
         Args:
-            crops: Each (height, width, 3) uint8, BGR.
+            crops: Each (height, width, 3) uint8, BGR, in memory or on a GPU.
+            camera: Whose crops these are: where requests wait, cameras take turns.
 
         Returns:
             (N, D) float32 with unit rows, in the order of the crops; (0, D) for none.

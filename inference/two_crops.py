@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from inference.embedder import Embedder
-from throughline.types import FloatArray, Image
+from throughline.types import FloatArray, Pixels
 
 __all__ = ["TwoCropEmbedder", "middle"]
 
@@ -48,9 +48,9 @@ class TwoCropEmbedder:
         """Length of each vector."""
         return self._embedder.dimension
 
-    async def embed(self, crops: Sequence[Image]) -> FloatArray:
+    async def embed(self, crops: Sequence[Pixels], *, camera: str = "") -> FloatArray:
         """Embeds crops; see `inference.embedder.Embedder.embed`."""
-        vectors = await self._embedder.embed([*crops, *(middle(crop, self._share) for crop in crops)])
+        vectors = await self._embedder.embed([*crops, *(middle(crop, self._share) for crop in crops)], camera=camera)
         whole, close = vectors[: len(crops)], vectors[len(crops) :]
         norms = np.linalg.norm(whole + close, axis=1, keepdims=True)
         # Two opposite vectors have no mean; the whole vehicle then tells more.
@@ -62,7 +62,7 @@ class TwoCropEmbedder:
         self._embedder.close()
 
 
-def middle(crop: Image, share: float) -> Image:
+def middle(crop: Pixels, share: float) -> Pixels:
     """The middle part of a crop with this share of its width and height, one pixel at least; a view."""
     height, width = (max(1, round(size * share)) for size in crop.shape[:2])
     top, left = (crop.shape[0] - height) // 2, (crop.shape[1] - width) // 2

@@ -1,9 +1,4 @@
-"""Vehicle detectors of the YOLOX type, from ONNX files that end with the raw head.
-
-Ge, Liu, Wang, Li, Sun: *YOLOX: Exceeding YOLO Series in 2021*, arXiv 2107.08430. The head gives, for each cell of three grids
-(strides 8, 16, 32), the offset of the box's centre in cells, the logarithm of its size in cells, an objectness and a
-probability for each class; score = objectness x class.
-"""
+"""Vehicle detectors of the YOLOX type, from ONNX files that end with the raw head: see `inference.yolox_head`."""
 
 from __future__ import annotations
 
@@ -14,65 +9,17 @@ import numpy as np
 from inference.batcher import Batcher
 from inference.engines.protocol import Engine
 from inference.errors import ModelError
-from inference.letterbox import letterbox
-from inference.nms import suppress
-from throughline.types import VEHICLE_TYPES, Detections, FloatArray, Frame, IntArray
+from inference.letterbox import Placement
+from inference.pictures.choice import operations_for
+from inference.pictures.protocol import AnyBatch
+from inference.yolox_head import YoloxHead
+from throughline.types import VEHICLE_TYPES, Detections, Frame, IntArray
 
-__all__ = ["YoloxDetector", "YoloxHead"]
+__all__ = ["YoloxDetector"]
 
-_STRIDES = (8, 16, 32)
 _COCO_CLASSES = 80
 _COCO_VEHICLES = {2: "car", 3: "motorcycle", 5: "bus", 7: "truck"}
 _SYNONYMS = {"motorbike": "motorcycle", "van": "car", "lorry": "truck"}
-_LARGEST_LOG_SIZE = 8.0
-"""Beyond e^8 cells a box covers any input; a cap keeps a broken network from overflowing."""
-
-
-class YoloxHead:
-    """Turns the raw head of one picture into boxes.
-
-    Args:
-        input_shape: (channels, height, width) of the network.
-        class_map: Vehicle type for each class of the network, -1 for what is no vehicle.
-        min_confidence: Scores below this are no detections.
-    """
-
-    def __init__(self, input_shape: tuple[int, int, int], class_map: IntArray, min_confidence: float) -> None:
-        _, self.height, self.width = input_shape
-        self.min_confidence = min_confidence
-        self._columns = np.flatnonzero(class_map >= 0) + 5
-        self._types = class_map[class_map >= 0].astype(np.int64)
-        cells, strides = [], []
-        for stride in _STRIDES:
-            rows, columns = np.mgrid[0 : self.height // stride, 0 : self.width // stride]
-            cells.append(np.stack([columns.ravel(), rows.ravel()], axis=1))
-            strides.append(np.full((rows.size, 1), stride))
-        self._cells = np.concatenate(cells).astype(np.float32)
-        self._strides = np.concatenate(strides).astype(np.float32)
-
-    @property
-    def anchors(self) -> int:
-        """Rows that the network must give: one for each cell of all grids."""
-        return len(self._cells)
-
-    def decode(self, rows: FloatArray) -> Detections:
-        """Boxes in pixels of the input, before suppression.
-
-        Args:
-            rows: (anchors, 5 + classes): centre offset x, y, log width, log height, objectness, class probabilities.
-        """
-        # A score cannot exceed the objectness, so most rows are out before anything is computed.
-        index = np.flatnonzero(rows[:, 4] >= self.min_confidence)
-        rows = rows[index]
-        probabilities = rows[:, self._columns]
-        best = np.argmax(probabilities, axis=1)
-        scores = rows[:, 4] * probabilities[np.arange(len(rows)), best]
-        keep = (scores >= self.min_confidence) & np.isfinite(rows[:, :4]).all(axis=1)
-        index, rows, scores, best = index[keep], rows[keep], scores[keep], best[keep]
-        centres = (rows[:, :2] + self._cells[index]) * self._strides[index]
-        halves = np.exp(np.minimum(rows[:, 2:4], _LARGEST_LOG_SIZE)) * self._strides[index] / 2
-        boxes = np.concatenate([centres - halves, centres + halves], axis=1).astype(np.float32)
-        return Detections(boxes, np.minimum(scores, 1).astype(np.float32), self._types[best])
 
 
 class YoloxDetector:
@@ -107,8 +54,6 @@ class YoloxDetector:
     ) -> None:
         self._engine = engine
         self._batcher = batcher
-        self._nms_iou = nms_iou
-        self._across_classes_iou = across_classes_iou
         shapes = engine.output_shapes
         _check_shapes(engine, shapes)
         self._head = YoloxHead(engine.input_shape, _class_map(engine, shapes[0][1] - 5), min_confidence)
@@ -117,6 +62,8 @@ class YoloxDetector:
                 f"{engine.name}: expected a YOLOX-type output of {self._head.anchors} rows for its input of "
                 f"{engine.input_shape[2]}x{engine.input_shape[1]} (strides 8, 16, 32), found {shapes[0][0]}"
             )
+        self._operations = operations_for(engine)
+        self._find = self._operations.finder(self._head, nms_iou=nms_iou, across_classes_iou=across_classes_iou)
 
     @property
     def name(self) -> str:
@@ -130,23 +77,16 @@ class YoloxDetector:
 
     async def detect(self, frame: Frame) -> Detections:
         """Vehicles in the whole picture, best score first."""
-        height, width = frame.image.shape[:2]
-        scale = np.ones(2, np.float32)
+        placements: list[Placement] = []
 
-        def prepare() -> FloatArray:
-            picture, scale[:] = letterbox(frame.image, self._head.height, self._head.width)
-            return picture[None]
+        def prepare() -> AnyBatch:
+            batch, placements[:] = self._operations.letterbox([frame.image], self._head.height, self._head.width)
+            return batch
 
-        def finish(outputs: tuple[FloatArray, ...]) -> Detections:
-            found = self._head.decode(outputs[0][0])
-            limits = np.array([width, height, width, height], np.float32)
-            boxes: FloatArray = np.clip(found.boxes / np.tile(scale, 2), 0, limits)
-            inside = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
-            found = Detections(boxes, found.scores, found.classes).select(inside)
-            kept = suppress(found.boxes, found.scores, found.classes, self._nms_iou, iou_across_classes=self._across_classes_iou)
-            return found.select(kept)
+        def finish(outputs: tuple[AnyBatch, ...]) -> Detections:
+            return self._find(outputs[0], placements)[0]
 
-        return await self._batcher.submit(self._engine, prepare, finish)
+        return await self._batcher.submit(self._engine, prepare, finish, camera=frame.camera)
 
     def close(self) -> None:
         """Frees the network."""

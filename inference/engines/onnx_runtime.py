@@ -43,6 +43,7 @@ class OnnxRuntimeEngine:
         self._fixed_batch = batch
         self._max_batch = batch if batch is not None else max_batch
         self._metadata: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
+        self._output_names = tuple(str(output.name) for output in self._session.get_outputs())
         self._hash = weights_hash(path)
         self._output_shapes = self._probe()
 
@@ -70,6 +71,11 @@ class OnnxRuntimeEngine:
     def output_shapes(self) -> tuple[tuple[int, ...], ...]:
         """Shape of each output for one picture, without the batch axis."""
         return self._output_shapes
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """Name of each output."""
+        return self._output_names
 
     @property
     def max_batch(self) -> int | None:

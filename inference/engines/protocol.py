@@ -39,6 +39,11 @@ class Engine(Protocol):
         ...
 
     @property
+    def output_names(self) -> tuple[str, ...]:
+        """Name of each output, as the weights file calls it."""
+        ...
+
+    @property
     def max_batch(self) -> int | None:
         """Most pictures that the network takes in one pass, None: any number. `infer` splits what is more."""
         ...

@@ -41,7 +41,7 @@ async def test_the_mean_has_unit_length_and_lies_between_both(workers: Inference
 
 async def test_two_opposite_vectors_leave_that_of_the_whole(workers: InferenceWorkers) -> None:
     class Opposite(ColourHistogramEmbedder):
-        async def embed(self, crops: Sequence[Image]) -> FloatArray:
+        async def embed(self, crops: Sequence[Image], *, camera: str = "") -> FloatArray:
             half = np.eye(len(crops) // 2, 512, dtype=np.float32)
             return np.concatenate([half, -half])
 

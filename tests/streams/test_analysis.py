@@ -54,7 +54,7 @@ class CountingEmbedder:
         self.asked: list[list[tuple[int, ...]]] = []
         self.failing = False
 
-    async def embed(self, crops: Sequence[Image]) -> FloatArray:
+    async def embed(self, crops: Sequence[Image], *, camera: str = "") -> FloatArray:
         self.asked.append([crop.shape[:2] for crop in crops])
         if self.failing:
             raise RuntimeError("out of memory")

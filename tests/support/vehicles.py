@@ -46,7 +46,7 @@ class ColourEmbedder:
     def __init__(self, *, broken: bool = False) -> None:
         self.broken = broken
 
-    async def embed(self, crops: Sequence[Image]) -> FloatArray:
+    async def embed(self, crops: Sequence[Image], *, camera: str = "") -> FloatArray:
         if self.broken:
             raise RuntimeError("out of memory")
         means = np.stack([crop.reshape(-1, 3).mean(axis=0) for crop in crops]).astype(np.float32)
