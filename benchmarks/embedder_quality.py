@@ -26,9 +26,9 @@ from typing import Any
 import numpy as np
 
 from evaluation.reid import Views, score_reid
+from inference.crop_preparation import CropPreparation
 from inference.engines.onnx_runtime import OnnxRuntimeEngine
 from inference.models import load_embedder
-from inference.onnx_embedder import CropPreparation
 from throughline.commands._model_pictures import embed_all, inference_workers, read_picture
 from throughline.formats.crop_index import Crop, read_crop_index
 from throughline.settings.models import EmbedderSettings

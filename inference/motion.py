@@ -18,7 +18,7 @@ import numpy.typing as npt
 from inference.batcher import Batcher
 from inference.nms import overlaps
 from throughline.times import Instant, seconds_between
-from throughline.types import VEHICLE_TYPES, Detections, FloatArray, Frame, Image, IntArray
+from throughline.types import VEHICLE_TYPES, Detections, FloatArray, Frame, Image, IntArray, host_image
 
 __all__ = ["MotionDetector", "MotionModel", "MotionOptions"]
 
@@ -176,7 +176,7 @@ class MotionDetector:
 
         def work() -> Detections:
             with lock:  # a caller that gave up may have left a frame of this camera running
-                return model.detect(frame.image, frame.captured)
+                return model.detect(host_image(frame.image), frame.captured)
 
         return await self._batcher.run(self.name, work)
 

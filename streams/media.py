@@ -12,9 +12,9 @@ from collections import OrderedDict
 from typing import Final, Self
 
 import cv2
-import numpy as np
 from aiohttp import web
 
+from inference.pictures.thumbnail import thumbnail
 from throughline.telemetry.metrics import Metrics
 from throughline.types import Frame, Image, Tracks
 
@@ -74,9 +74,7 @@ def _jpeg(image: Image) -> bytes:
 def _drawn(frame: Frame, tracks: Tracks) -> Image:
     height, width = frame.image.shape[:2]
     scale = min(1.0, _WIDEST_PREVIEW / width)
-    canvas = np.array(
-        cv2.resize(frame.image, (round(width * scale), round(height * scale)), interpolation=cv2.INTER_AREA), np.uint8
-    )
+    canvas = thumbnail(frame.image, round(height * scale), round(width * scale))
     for track, box in zip(tracks.ids.tolist(), (tracks.boxes * scale).round().astype(int).tolist(), strict=True):
         colour = _COLOURS[track % len(_COLOURS)]
         cv2.rectangle(canvas, box[:2], box[2:], colour, 2)

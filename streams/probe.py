@@ -9,7 +9,7 @@ from streams.clock import CameraClock, Stamp
 from streams.sources import Picture, SourceError, source_of
 from throughline.settings import CameraSettings, StreamSettings
 from throughline.times import Instant, seconds_between, to_instant
-from throughline.types import ClockSource, Image
+from throughline.types import ClockSource, Image, host_image
 
 __all__ = ["CameraReport", "probe"]
 
@@ -106,5 +106,5 @@ class _Look:
             refused=self._refused,
             first_picture=self._first_at - self._opened,
             decoding=decoding,
-            image=picture.to_bgr(),
+            image=host_image(picture.to_bgr()),
         )

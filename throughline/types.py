@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -18,19 +18,63 @@ __all__ = [
     "VEHICLE_TYPES",
     "ClockSource",
     "Detections",
+    "DeviceImage",
     "EarlierSightings",
     "FloatArray",
     "Frame",
     "Image",
     "IntArray",
+    "Pixels",
     "TrackState",
     "Tracks",
+    "host_image",
 ]
 
 FloatArray: TypeAlias = npt.NDArray[np.float32]
 IntArray: TypeAlias = npt.NDArray[np.int64]
 Image: TypeAlias = npt.NDArray[np.uint8]
 """(height, width, 3), BGR."""
+
+
+@runtime_checkable
+class DeviceImage(Protocol):
+    """A picture that lies on a GPU: it can be measured and cut there, and fetched in whole or as a thumbnail."""
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(height, width, 3), as of an array in memory."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """Number of values, as of an array in memory: zero where there are no pixels."""
+        ...
+
+    def __getitem__(self, part: tuple[slice, slice]) -> DeviceImage:
+        """The part inside these rows and columns, which follow the rules of Python's slices; a view."""
+        ...
+
+    def download(self) -> Image:
+        """The picture in this machine's memory; a copy."""
+        ...
+
+    def thumbnail(self, height: int, width: int) -> Image:
+        """The whole picture in this size, each pixel the mean of the area that it stands for, in this machine's memory.
+
+        Raises:
+            ValueError: the picture has no pixels.
+        """
+        ...
+
+
+Pixels: TypeAlias = Image | DeviceImage
+"""A picture, wherever it lies."""
+
+
+def host_image(pixels: Pixels) -> Image:
+    """The picture in this machine's memory: itself where it lies there already, else a copy."""
+    return pixels if isinstance(pixels, np.ndarray) else pixels.download()
+
 
 VEHICLE_TYPES = ("car", "motorcycle", "bus", "truck", "vehicle")
 """Index = the class number of detections; ``vehicle`` is a vehicle whose type the detector does not know."""
@@ -63,7 +107,7 @@ class Frame:
         captured: Capture time, with the site file's clock offset already added.
         clock: Source of ``captured``.
         clock_uncertainty: Standard deviation of ``captured`` in seconds, as far as it is known.
-        image: (height, width, 3) uint8, BGR.
+        image: (height, width, 3) uint8, BGR; on a GPU where it was decoded there.
     """
 
     camera: str
@@ -71,7 +115,7 @@ class Frame:
     captured: Instant
     clock: ClockSource
     clock_uncertainty: float
-    image: Image
+    image: Pixels
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ _NOT_EXPORTED = ("feature", "identity", "attention")
 """What only training needs."""
 _NOT_CLASSES = ("embedding", "heatmaps", "visibility", *_NOT_EXPORTED)
 _INPUT_METADATA = {"color": "rgb", "mean": "0,0,0", "std": ",".join(["0.00392156862745098"] * 3)}
-"""Tells `inference.onnx_embedder.CropPreparation` to give pixels as they are: std is 1/255 of its scale of 0..1."""
+"""Tells `inference.crop_preparation.CropPreparation` to give pixels as they are: std is 1/255 of its scale of 0..1."""
 
 
 class ExportedNetwork(torch.nn.Module):

@@ -10,13 +10,13 @@ import cv2
 import numpy as np
 import torch
 
+from inference.crop_preparation import CropPreparation
 from inference.engines.onnx_runtime import OnnxRuntimeEngine
 from inference.engines.protocol import Engine
 from inference.errors import ModelError
 from inference.letterbox import letterbox
 from inference.networks.export import ExportedNetwork
 from inference.networks.network import Network
-from inference.onnx_embedder import CropPreparation
 from throughline.types import FloatArray, Image
 
 __all__ = [

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
 
 from streams.clock import Timing
-from throughline.types import Image
+from throughline.types import Pixels
 
 __all__ = ["FailureReason", "FrameSource", "Picture", "Reading", "SourceError"]
 
@@ -39,8 +39,8 @@ class Picture(Protocol):
         """Width and height in pixels."""
         ...
 
-    def to_bgr(self) -> Image:
-        """(height, width, 3) uint8, BGR; computed by this call."""
+    def to_bgr(self) -> Pixels:
+        """(height, width, 3) uint8, BGR; computed by this call, on the GPU if it was decoded there."""
         ...
 
 

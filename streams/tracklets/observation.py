@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from throughline.types import Image
+from throughline.types import Image, Pixels
 
 __all__ = ["Crop", "Observation", "Shot"]
 
@@ -15,12 +15,12 @@ class Crop:
 
     Attributes:
         track: Id of the track.
-        image: (height, width, 3) uint8, BGR; a view into the frame.
+        image: (height, width, 3) uint8, BGR; a view into the frame, which may lie on a GPU.
         quality: 0..1, see `streams.tracklets.quality`.
     """
 
     track: int
-    image: Image
+    image: Pixels
     quality: float
 
 

@@ -13,7 +13,7 @@ from streams.tracklets.quality import shape_quality, sharpness
 from throughline.messages import BestShot
 from throughline.settings import TrackingSettings
 from throughline.times import Instant, after
-from throughline.types import FloatArray, Frame, Image, Tracks
+from throughline.types import FloatArray, Frame, Pixels, Tracks, host_image
 
 __all__ = ["LEAST_WIDTH", "PictureChooser", "cut"]
 
@@ -68,7 +68,7 @@ class PictureChooser:
         crops.sort(key=lambda item: item[:2])
         return Observation(tuple(crop for _, _, crop in crops), tuple(shots))
 
-    def _embeddable(self, image: Image) -> bool:
+    def _embeddable(self, image: Pixels) -> bool:
         return bool(image.shape[0] >= self._settings.min_box and image.shape[1] >= LEAST_WIDTH)
 
     def _due(self, passage: Passage, now: Instant) -> bool:
@@ -89,7 +89,7 @@ def _keepable(passage: Passage, quality: float, now: Instant) -> bool:
     return best is None or (quality >= _CLEARLY_BETTER * best.quality and now >= after(best.at, _SHOT_INTERVAL))
 
 
-def cut(image: Image, box: FloatArray, margin: float = 0.0) -> Image:
+def cut(image: Pixels, box: FloatArray, margin: float = 0.0) -> Pixels:
     """The part of ``image`` inside ``box`` (4,), widened by ``margin`` of its size; a view, empty when there is none."""
     x1, y1, x2, y2 = (float(value) for value in box)
     more_x, more_y = margin * (x2 - x1), margin * (y2 - y1)
@@ -102,4 +102,4 @@ def _shot(passage: Passage, frame: Frame, box: FloatArray, quality: float) -> Sh
     path = f"{passage.tracklet}-{passage.shots}.jpg"
     passage.shots += 1
     passage.best_shot = BestShot(f"shots/{path}", frame.captured, quality)
-    return Shot(passage.tracklet, path, cut(frame.image, box, _SHOT_MARGIN).copy(), quality)
+    return Shot(passage.tracklet, path, host_image(cut(frame.image, box, _SHOT_MARGIN)).copy(), quality)

@@ -6,8 +6,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from inference.pictures.thumbnail import thumbnail
 from streams.tracker.boxes import covered_by
-from throughline.types import FloatArray, Image
+from throughline.types import FloatArray, Pixels
 
 __all__ = ["at_border", "hidden_share", "shape_quality", "sharpness"]
 
@@ -61,7 +62,7 @@ def hidden_share(boxes: FloatArray) -> FloatArray:
     return share
 
 
-def sharpness(image: Image) -> float:
+def sharpness(image: Pixels) -> float:
     """Sharpness of a picture (height, width, 3), 0..1: variance of the Laplacian at one size, relative to good footage.
 
     Measured after scaling to a fixed size (Pech-Pacheco et al., "Diatom autofocusing in brightfield microscopy", ICPR 2000,
@@ -69,7 +70,7 @@ def sharpness(image: Image) -> float:
     """
     if image.size == 0:
         return 0.0
-    patch = cv2.resize(image, (_PATCH, _PATCH), interpolation=cv2.INTER_AREA)
+    patch = thumbnail(image, _PATCH, _PATCH)
     grey = cv2.cvtColor(patch, cv2.COLOR_BGR2GRAY)
     variance = float(cv2.Laplacian(grey, cv2.CV_32F).var())
     return variance / (variance + _SHARP)

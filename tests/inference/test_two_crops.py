@@ -14,7 +14,7 @@ from inference.models import load_embedder
 from inference.two_crops import TwoCropEmbedder, middle
 from tests.support.onnx_models import write_embedder
 from throughline.settings.models import EmbedderSettings
-from throughline.types import FloatArray, Image
+from throughline.types import FloatArray, Image, Pixels, host_image
 
 
 def picture(seed: int, height: int = 40, width: int = 30) -> Image:
@@ -23,7 +23,7 @@ def picture(seed: int, height: int = 40, width: int = 30) -> Image:
 
 def test_the_middle_of_a_crop() -> None:
     crop = picture(1, 40, 30)
-    assert middle(crop, 0.5).tolist() == crop[10:30, 7:22].tolist()
+    assert host_image(middle(crop, 0.5)).tolist() == crop[10:30, 7:22].tolist()
     assert middle(crop, 0.9).shape == (36, 27, 3)
     assert middle(picture(2, 1, 1), 0.1).shape == (1, 1, 3)
 
@@ -41,7 +41,7 @@ async def test_the_mean_has_unit_length_and_lies_between_both(workers: Inference
 
 async def test_two_opposite_vectors_leave_that_of_the_whole(workers: InferenceWorkers) -> None:
     class Opposite(ColourHistogramEmbedder):
-        async def embed(self, crops: Sequence[Image], *, camera: str = "") -> FloatArray:
+        async def embed(self, crops: Sequence[Pixels], *, camera: str = "") -> FloatArray:
             half = np.eye(len(crops) // 2, 512, dtype=np.float32)
             return np.concatenate([half, -half])
 

@@ -11,9 +11,9 @@ import pytest
 
 from inference.batcher import InferenceWorkers
 from inference.catalogue import find, locate, model_folders, resolve
+from inference.crop_preparation import CropPreparation
 from inference.engines.onnx_runtime import OnnxRuntimeEngine
 from inference.models import load_embedder
-from inference.onnx_embedder import CropPreparation
 from tests.support.drawn_crops import draw
 from throughline.commands._model_pictures import embed_all, read_picture
 from throughline.formats.crop_index import read_crop_index

@@ -13,7 +13,8 @@ from inference.batcher import InferenceWorkers
 from inference.detector import Detector
 from inference.engines.onnx_runtime import OnnxRuntimeEngine
 from inference.errors import ModelError
-from inference.yolox import YoloxDetector, YoloxHead
+from inference.yolox import YoloxDetector
+from inference.yolox_head import YoloxHead
 from tests.support.detection_reference import reference_decode, reference_input, reference_suppression
 from tests.support.onnx_models import write_embedder, write_yolox
 from throughline.types import VEHICLE_TYPES, ClockSource, Detections, Frame, Image

@@ -20,7 +20,7 @@ from throughline.messages import Tracklet
 from throughline.settings import Site
 from throughline.telemetry.metrics import Metrics
 from throughline.times import to_instant
-from throughline.types import ClockSource, Detections, FloatArray, Frame, Image
+from throughline.types import ClockSource, Detections, FloatArray, Frame, Pixels, host_image
 
 SIZE = (640, 480)
 RED, BLUE, GREEN = (40, 40, 220), (220, 40, 40), (40, 220, 40)
@@ -54,11 +54,11 @@ class CountingEmbedder:
         self.asked: list[list[tuple[int, ...]]] = []
         self.failing = False
 
-    async def embed(self, crops: Sequence[Image], *, camera: str = "") -> FloatArray:
+    async def embed(self, crops: Sequence[Pixels], *, camera: str = "") -> FloatArray:
         self.asked.append([crop.shape[:2] for crop in crops])
         if self.failing:
             raise RuntimeError("out of memory")
-        means = np.stack([crop.reshape(-1, 3).mean(axis=0) for crop in crops]).astype(np.float32)
+        means = np.stack([host_image(crop).reshape(-1, 3).mean(axis=0) for crop in crops]).astype(np.float32)
         return np.asarray(means / np.linalg.norm(means, axis=1, keepdims=True), np.float32)
 
     def close(self) -> None:

@@ -22,7 +22,7 @@ from streams.sources import FileSource, FrameSource, Picture, RtspSource, Source
 from tests.streams.conftest import CLIP_FPS, CLIP_FRAMES, CLIP_SIZE, number_in, write_clip
 from throughline.settings import CameraSettings, StreamSettings
 from throughline.times import after, seconds_between, to_instant
-from throughline.types import ClockSource
+from throughline.types import ClockSource, host_image
 
 MakeCamera = Callable[..., CameraSettings]
 MakeSource = Callable[[], FrameSource]
@@ -78,7 +78,7 @@ class TestContract:
         pictures = await asyncio.to_thread(collect, make_source(), 12)
         assert len(pictures) == 12
         assert {picture.size for picture in pictures} == {CLIP_SIZE}
-        numbers = [number_in(picture.to_bgr()) for picture in pictures]
+        numbers = [number_in(host_image(picture.to_bgr())) for picture in pictures]
         assert all((b - a) % CLIP_FRAMES == 1 for a, b in pairwise(numbers))
         times = [picture.timing.stream_time for picture in pictures[1:]]
         steps = [b - a for a, b in pairwise(time for time in times if time is not None)]
@@ -90,7 +90,7 @@ class TestContract:
 
     async def test_pictures_are_bgr(self, make_source: MakeSource) -> None:
         (picture,) = await asyncio.to_thread(collect, make_source(), 1)
-        image = picture.to_bgr()
+        image = host_image(picture.to_bgr())
         assert image.shape == (CLIP_SIZE[1], CLIP_SIZE[0], 3)
         assert image.dtype == np.uint8
         left = number_in(image) * 8
@@ -136,7 +136,7 @@ class TestRtsp:
             assert 0.0 < seconds_between(taken, timing.arrival) < 5.0
             position = seconds_between(camera.epoch, taken) * CLIP_FPS
             assert position == pytest.approx(round(position), abs=0.02)  # of a frame
-            assert round(position) % CLIP_FRAMES == number_in(picture.to_bgr())
+            assert round(position) % CLIP_FRAMES == number_in(host_image(picture.to_bgr()))
 
     async def test_without_reports_only_the_arrival_is_known(
         self, clip: Path, settings: StreamSettings, make_camera: MakeCamera
@@ -240,7 +240,7 @@ class TestFile:
     def test_the_position_is_the_time(self, clip: Path, make_camera: MakeCamera) -> None:
         start = 1_700_000_000_000_000
         pictures = collect(FileSource(make_camera(clip, realtime=False), start), CLIP_FRAMES)
-        assert [number_in(picture.to_bgr()) for picture in pictures] == list(range(CLIP_FRAMES))
+        assert [number_in(host_image(picture.to_bgr())) for picture in pictures] == list(range(CLIP_FRAMES))
         assert [picture.timing.known for picture in pictures] == [after(start, n / CLIP_FPS) for n in range(CLIP_FRAMES)]
         assert {picture.timing.source for picture in pictures} == {ClockSource.FILE}
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from throughline.types import Detections, FloatArray, Frame, Image
+from throughline.types import Detections, FloatArray, Frame, Pixels, host_image
 
 __all__ = ["ColourEmbedder", "RedCarDetector"]
 
@@ -25,7 +25,7 @@ class RedCarDetector:
         self.calls += 1
         if frame.number in self.failing:
             raise RuntimeError("this frame is too difficult")
-        image = frame.image.astype(int)
+        image = host_image(frame.image).astype(int)
         rows, columns = np.nonzero(image[:, :, 2] - image[:, :, 0] > 90)
         if len(rows) < 50:
             return Detections.empty()
@@ -46,10 +46,10 @@ class ColourEmbedder:
     def __init__(self, *, broken: bool = False) -> None:
         self.broken = broken
 
-    async def embed(self, crops: Sequence[Image], *, camera: str = "") -> FloatArray:
+    async def embed(self, crops: Sequence[Pixels], *, camera: str = "") -> FloatArray:
         if self.broken:
             raise RuntimeError("out of memory")
-        means = np.stack([crop.reshape(-1, 3).mean(axis=0) for crop in crops]).astype(np.float32)
+        means = np.stack([host_image(crop).reshape(-1, 3).mean(axis=0) for crop in crops]).astype(np.float32)
         return np.asarray(means / np.linalg.norm(means, axis=1, keepdims=True), np.float32)
 
     def close(self) -> None:

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from inference.onnx_embedder import CropPreparation
+from inference.crop_preparation import CropPreparation
 from training.augmentation import AugmentationSettings, augment, read_picture, stretch
 from training.errors import DataError
 

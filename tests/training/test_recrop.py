@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from throughline.types import Detections, Frame, Image
+from throughline.types import Detections, Frame, Image, host_image
 from training.recrop import RecropError, RecropRule, recrop_folder, vehicle_box
 
 RULE = RecropRule(least_score=0.3, least_share=0.25, margin=0.0, border=0.25)
@@ -32,7 +32,7 @@ class BrightParts:
 
     async def detect(self, frame: Frame) -> Detections:
         self.sizes.append(frame.image.shape)
-        rows, columns = np.nonzero(frame.image.min(axis=2) > 200)
+        rows, columns = np.nonzero(host_image(frame.image).min(axis=2) > 200)
         if len(rows) == 0:
             return detections()
         return detections((columns.min(), rows.min(), columns.max() + 1, rows.max() + 1, self.score))

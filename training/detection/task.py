@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from inference.catalogue import resolve
 from inference.networks.yolox import STRIDES, YoloxNano, from_onnx
-from inference.yolox import YoloxHead
+from inference.yolox_head import YoloxHead
 from throughline.types import FloatArray
 from training.detection.assignment import Cells, cells_of
 from training.detection.augmentation import Sample, compose

@@ -12,7 +12,7 @@ from evaluation.detection import LabelledBoxes, score_detections
 from inference.letterbox import letterbox
 from inference.networks.yolox import probabilities
 from inference.nms import suppress
-from inference.yolox import YoloxHead
+from inference.yolox_head import YoloxHead
 from throughline.types import Detections
 from training.detection.pictures import LabelledPicture
 

@@ -237,6 +237,7 @@ def test_crops_show_the_vehicle() -> None:
     assert observation is not None
     (crop,), (shot,) = observation.crops, observation.best_shots
     np.testing.assert_array_equal(crop.image, PICTURE[200:280, 100:220])
+    assert isinstance(crop.image, np.ndarray)
     assert crop.image.base is not None, "a view: crops live no longer than their frame"
     assert shot.image.base is None, "a copy: best shots do"
     assert shot.image.shape[0] > 80
