@@ -259,16 +259,17 @@ class Tracker:
         return new
 
     def _wait_for_hidden(self, unseen: IntArray, measured: Measured, now: Moment) -> None:
-        """For tracks that stand still behind another vehicle the time since their latest sighting stops."""
+        """For tracks that stand still behind another vehicle, one surely seen, the time since their latest sighting stops."""
         table = self._table
-        if self._captured is None or len(measured.scores) == 0:
+        sure = measured.scores >= self._settings.high_confidence
+        if self._captured is None or not np.count_nonzero(sure):
             return
         waiting = unseen[now.standing[unseen]]
         if len(waiting) == 0:
             return
         longest = self._settings.max_hidden * MICROSECONDS
         waiting = waiting[table.latest[AWAITED, waiting] - table.latest[SEEN, waiting] < longest]
-        covered = covered_by(corners(table.boxes().take(waiting, 1)), corners(measured.boxes)).max(axis=1)
+        covered = covered_by(corners(table.boxes().take(waiting, 1)), corners(measured.boxes[:, sure])).max(axis=1)
         hidden = waiting[covered >= _HIDDEN]
         table.latest[AWAITED, hidden] += now.captured - self._captured
         table.kalman[kalman.VELOCITY, :2, hidden] = 0.0  # else what is left of its speed would carry it away
