@@ -31,6 +31,7 @@ __all__ = [
     "locate",
     "model_folders",
     "resolve",
+    "shipped_file",
 ]
 
 ModelKind: TypeAlias = Literal["detector", "embedder"]
@@ -181,6 +182,17 @@ def find(name: str) -> CatalogueEntry:
             return entry
     names = ", ".join(entry.name for entry in CATALOGUE)
     raise ModelError(f"no model is called {name!r}; the catalogue has {names}; a file of your own is given by its path")
+
+
+def shipped_file(entry: CatalogueEntry) -> Path:
+    """The file of an entry that comes with the product.
+
+    Raises:
+        ModelError: the entry does not.
+    """
+    if entry.file is None or entry.source is not None:
+        raise ModelError(f"the model {entry.name} does not come with the product")
+    return _SHIPPED / entry.file
 
 
 def resolve(model: str, kind: ModelKind, folders: Sequence[Path] | None = None) -> Resolution:

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from evaluation.labelling import CameraTruth
 from inference.batcher import InferenceWorkers
+from inference.catalogue import find, shipped_file
 from inference.detector import Detector
 from inference.engines.onnx_runtime import OnnxRuntimeEngine
 from inference.nms import suppress
@@ -34,32 +35,33 @@ __all__ = ["Tile", "camera_truth", "track_clip"]
 Tile = tuple[int, int, int, int]
 """Left, top, width and height in the clip, pixels."""
 
+_DETECTOR = "vehicle-detector"
 _VERSION = 1
 _LEAST_SECONDS = 1.0
 _LEAST_VISIBLE = 0.5
 _COLUMNS = 6
 
 
-def track_clip(clip: Path, tiles: Sequence[Tile], model: Path, cache: Path) -> npt.NDArray[np.float64]:
-    """Tracks every vehicle of a clip through overlapping tiles.
+def track_clip(clip: Path, tiles: Sequence[Tile], cache: Path) -> npt.NDArray[np.float64]:
+    """Tracks every vehicle of a clip through overlapping tiles, with the detector that comes with the product.
 
     Args:
         clip: Footage.
         tiles: Parts of the picture to look at, each through the detector on its own.
-        model: YOLOX-type ONNX file that finds vehicles in a tile.
         cache: Folder that keeps the result.
 
     Returns:
         (N, 6): frame number, identity, x1, y1, x2, y2 in pixels of the clip; ordered by frame, gaps filled in.
     """
-    key = hashlib.sha256(clip.read_bytes() + model.read_bytes() + f"{_VERSION} {tiles}".encode()).hexdigest()[:16]
+    shipped = shipped_file(find(_DETECTOR))
+    key = hashlib.sha256(clip.read_bytes() + shipped.read_bytes() + f"{_VERSION} {tiles}".encode()).hexdigest()[:16]
     kept = cache / f"truth-{key}.npy"
     if kept.is_file():
         stored: npt.NDArray[np.float64] = np.load(kept)
         return stored
     workers = InferenceWorkers(available_cores(), Metrics())
     try:
-        rows = asyncio.run(_track(clip, tiles, YoloxDetector(OnnxRuntimeEngine(model), workers)))
+        rows = asyncio.run(_track(clip, tiles, YoloxDetector(OnnxRuntimeEngine(shipped), workers)))
     finally:
         workers.close()
     cache.mkdir(parents=True, exist_ok=True)

@@ -58,21 +58,21 @@ class HighwayPair:
     )
 
     def __init__(self, data: Path, cache: Path) -> None:
-        clip, detector = data / "clips" / "highway.mp4", data / "models" / "yolox_nano.onnx"
+        clip = data / "clips" / "highway.mp4"
         self._cameras: dict[str, VirtualCamera] = {camera.view.id: camera for camera in cut_cameras(clip, HIGHWAY_PAIR, cache)}
-        self._tracks = track_clip(clip, _HIGHWAY_TILES, detector, cache)
+        self._tracks = track_clip(clip, _HIGHWAY_TILES, cache)
         self.footage = {name: camera.path for name, camera in self._cameras.items()}
         self.delays = {name: camera.view.delay for name, camera in self._cameras.items()}
         self.site = {
-            "models": {"detector": str(detector), "embedders": [{"model": "colour-histogram"}]},
+            "models": {"detector": "default", "embedders": [{"model": "default"}]},
             "cameras": [{"id": name, "fps": camera.view.fps} for name, camera in self._cameras.items()],
             "links": [{"from": "c01", "to": "c02", "travel": {"min": 3, "typical": 4.5, "max": 9}}],
         }
 
     @staticmethod
     def available(data: Path) -> bool:
-        """Whether clip and detector are in the folder ``data``."""
-        return (data / "clips" / "highway.mp4").is_file() and (data / "models" / "yolox_nano.onnx").is_file()
+        """Whether the clip is in the folder ``data``."""
+        return (data / "clips" / "highway.mp4").is_file()
 
     def truth(self, epochs: Mapping[str, Instant]) -> dict[str, CameraTruth]:
         """See `Scene.truth`."""
