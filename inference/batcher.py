@@ -36,6 +36,7 @@ class Batcher(Protocol):
         finish: Callable[[tuple[AnyBatch, ...]], Result],
         *,
         camera: str = "",
+        size: int = 1,
     ) -> Result:
         """Runs one request through an engine.
 
@@ -45,6 +46,7 @@ class Batcher(Protocol):
                 (`inference.pictures.choice.operations_for`); runs in a worker.
             finish: Turns the outputs for these N into the result; runs in a worker.
             camera: Whose pictures these are: where requests wait, cameras take turns.
+            size: N, for whoever plans passes.
 
         Raises:
             InferenceError: the engine failed, or the workers have been closed.
@@ -92,6 +94,7 @@ class InferenceWorkers:
         finish: Callable[[tuple[AnyBatch, ...]], Result],
         *,
         camera: str = "",  # noqa: ARG002 - first come, first served
+        size: int = 1,  # noqa: ARG002 - one request is one pass
     ) -> Result:
         """Runs one request through an engine; see `Batcher.submit`."""
         operations = operations_for(engine)

@@ -10,17 +10,19 @@ from inference.batcher import Batcher, InferenceWorkers
 from inference.catalogue import resolve
 from inference.colour_histogram import ColourHistogramEmbedder
 from inference.detector import Detector
-from inference.embedder import Embedder
+from inference.embedder import Describer, Embedder
 from inference.engines.opening import open_engine
+from inference.ensemble_embedder import EnsembleEmbedder
 from inference.errors import ModelError
 from inference.motion import MotionDetector
+from inference.onnx_attributes import OnnxAttributes
 from inference.onnx_embedder import OnnxEmbedder
 from inference.two_crops import TwoCropEmbedder
 from inference.yolox import YoloxDetector
 from throughline.settings.models import EmbedderSettings, EngineSettings, ModelsSettings
 from throughline.telemetry.metrics import Metrics
 
-__all__ = ["Models", "load_detector", "load_embedder", "load_models"]
+__all__ = ["Models", "load_attributes", "load_detector", "load_embedder", "load_models"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +34,21 @@ class Models:
         embedders: The appearance ensemble: each member with the weight of its cosine.
         notes: What the user should know about the choice of models, a line each.
         batcher: Where they all run.
+        attribute_networks: Networks that only tell attributes.
+        attributes: What is to be told of vehicles beside how they look, by these or by heads of embedders.
     """
 
     detector: Detector
     embedders: tuple[tuple[Embedder, float], ...]
     notes: tuple[str, ...]
     batcher: Batcher
+    attribute_networks: tuple[Describer, ...] = ()
+    attributes: tuple[str, ...] = ()
+
+    @property
+    def ensemble(self) -> EnsembleEmbedder:
+        """Embedders and attribute networks, asked together."""
+        return EnsembleEmbedder([embedder for embedder, _ in self.embedders], self.attribute_networks, self.attributes)
 
     def close(self) -> None:
         """Waits for what runs and frees the models; safe to call twice."""
@@ -45,6 +56,8 @@ class Models:
         self.detector.close()
         for embedder, _ in self.embedders:
             embedder.close()
+        for network in self.attribute_networks:
+            network.close()
 
 
 def load_models(
@@ -89,15 +102,23 @@ def load_models(
             if any(embedder.name == other.name for other, _ in embedders):
                 raise ModelError(f"models.embedders: two members are called {embedder.name}; list each model once")
             embedders.append((embedder, member.weight))
+        networks: list[Describer] = []
+        for file in settings.attribute_networks:
+            networks.append(load_attributes(file, workers, engine=settings.engine))
+            loaded.append(networks[-1].close)
     except BaseException:
         for close in loaded:
             close()
         raise
-    if settings.attributes:
-        notes.append(
-            f"models.attributes: there are no attribute networks yet, so {', '.join(settings.attributes)} will be missing"
-        )
-    return Models(detector, tuple(embedders), tuple(note for note in dict.fromkeys(notes) if note), workers)
+    notes.append(_untold(settings, [*networks, *(embedder for embedder, _ in embedders)]))
+    return Models(
+        detector,
+        tuple(embedders),
+        tuple(note for note in dict.fromkeys(notes) if note),
+        workers,
+        tuple(networks),
+        settings.attributes,
+    )
 
 
 def load_detector(
@@ -160,3 +181,31 @@ def load_embedder(
     if member.second_crop is not None:
         embedder = TwoCropEmbedder(embedder, member.second_crop)
     return embedder, chosen.note
+
+
+def load_attributes(file: str, batcher: Batcher, *, engine: EngineSettings | None = None) -> Describer:
+    """Loads a network that only tells attributes.
+
+    Args:
+        file: Path of an ONNX file.
+        batcher: Where it runs.
+        engine: What runs it; default: as in a site file that says nothing.
+
+    Raises:
+        ModelError: the file is missing, broken or of another kind.
+    """
+    path = Path(file).expanduser()
+    if not path.is_file():
+        raise ModelError(f"models.attribute_networks: {path}: no such model file; check the path")
+    return OnnxAttributes(open_engine(path, engine or EngineSettings()), batcher)
+
+
+def _untold(settings: ModelsSettings, networks: Sequence[object]) -> str:
+    """What the user asked for and no network tells; empty: all is told, or nothing was asked for."""
+    if "attributes" not in settings.model_fields_set:
+        return ""
+    told = {attribute for network in networks if isinstance(network, Describer) for attribute in network.attributes}
+    missing = [attribute for attribute in settings.attributes if attribute not in told]
+    if not missing:
+        return ""
+    return f"models.attributes: no network here tells {' or '.join(missing)}: add one to models.attribute_networks"

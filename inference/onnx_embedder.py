@@ -7,8 +7,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from inference.attributes import AttributeHeads
 from inference.batcher import Batcher
 from inference.crop_preparation import CropPreparation
+from inference.embedder import Description
 from inference.engines.protocol import Engine
 from inference.errors import InferenceError, ModelError
 from inference.pictures.choice import operations_for
@@ -21,7 +23,8 @@ __all__ = ["OnnxEmbedder"]
 class OnnxEmbedder:
     """Embedder from an ONNX file whose first output is (batch, D).
 
-    Further outputs, such as the type that a head on the same trunk tells, are not asked here.
+    Further outputs may tell attributes, as a head on the same trunk does (`inference.attributes.AttributeHeads`); others are
+    passed over. Attributes are those of the crop as it is: the mirrored one would show another side.
 
     Args:
         engine: The network.
@@ -40,6 +43,7 @@ class OnnxEmbedder:
             raise ModelError(f"{engine.name}: expected a first output (batch, dimension) of an embedder, found {found}")
         self._engine = engine
         self._batcher = batcher
+        self._heads = AttributeHeads(engine)
         self._operations = operations_for(engine)
         self._preparation = CropPreparation(engine)
         usual = engine.metadata.get("flip", "false").strip().lower() == "true"
@@ -62,22 +66,34 @@ class OnnxEmbedder:
         """Length of each vector."""
         return self._dimension
 
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        """What heads beside the embedding tell."""
+        return self._heads.names
+
     async def embed(self, crops: Sequence[Pixels], *, camera: str = "") -> FloatArray:
         """Embeds crops; see `inference.embedder.Embedder.embed`."""
+        return (await self.describe(crops, camera=camera)).vectors
+
+    async def describe(self, crops: Sequence[Pixels], *, camera: str = "") -> Description:
+        """Embeds crops and tells their attributes; see `inference.embedder.Describer.describe`."""
         if not crops:
-            return np.zeros((0, self._dimension), np.float32)
+            return Description(np.zeros((0, self._dimension), np.float32), self._heads.nothing())
 
         def prepare() -> AnyBatch:
             batch = self._operations.crops(crops, self._preparation)
             return self._operations.with_mirrored(batch) if self._flip else batch
 
-        def finish(outputs: tuple[AnyBatch, ...]) -> FloatArray:
+        def finish(outputs: tuple[AnyBatch, ...]) -> Description:
             try:
-                return self._operations.unit(outputs[0], mirrored=self._flip)
+                vectors = self._operations.unit(outputs[0], mirrored=self._flip)
             except InferenceError as error:
                 raise InferenceError(f"{self.name}: {error}") from None
+            told = [self._operations.download(outputs[place][: len(crops)]) for place in self._heads.outputs]
+            return Description(vectors, self._heads.read(told))
 
-        return await self._batcher.submit(self._engine, prepare, finish, camera=camera)
+        size = 2 * len(crops) if self._flip else len(crops)
+        return await self._batcher.submit(self._engine, prepare, finish, camera=camera, size=size)
 
     def close(self) -> None:
         """Frees the network."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from inference.embedder import Embedder
+from inference.embedder import Describer, Description, Embedder
 from throughline.types import FloatArray, Pixels
 
 __all__ = ["TwoCropEmbedder", "middle"]
@@ -48,18 +48,35 @@ class TwoCropEmbedder:
         """Length of each vector."""
         return self._embedder.dimension
 
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        """What the embedder tells beside its vectors."""
+        return self._embedder.attributes if isinstance(self._embedder, Describer) else ()
+
     async def embed(self, crops: Sequence[Pixels], *, camera: str = "") -> FloatArray:
         """Embeds crops; see `inference.embedder.Embedder.embed`."""
-        vectors = await self._embedder.embed([*crops, *(middle(crop, self._share) for crop in crops)], camera=camera)
-        whole, close = vectors[: len(crops)], vectors[len(crops) :]
-        norms = np.linalg.norm(whole + close, axis=1, keepdims=True)
-        # Two opposite vectors have no mean; the whole vehicle then tells more.
-        opposite = norms < _SMALLEST_NORM
-        return np.where(opposite, whole, (whole + close) / np.where(opposite, 1.0, norms)).astype(np.float32)
+        return (await self.describe(crops, camera=camera)).vectors
+
+    async def describe(self, crops: Sequence[Pixels], *, camera: str = "") -> Description:
+        """Embeds crops and tells the attributes of the whole ones; see `inference.embedder.Describer.describe`."""
+        both = [*crops, *(middle(crop, self._share) for crop in crops)]
+        if not isinstance(self._embedder, Describer):
+            return Description(self._mean(await self._embedder.embed(both, camera=camera), len(crops)), {})
+        told = await self._embedder.describe(both, camera=camera)
+        attributes = {name: rows[: len(crops)] for name, rows in told.attributes.items()}
+        return Description(self._mean(told.vectors, len(crops)), attributes)
 
     def close(self) -> None:
         """Frees the embedder."""
         self._embedder.close()
+
+    @staticmethod
+    def _mean(vectors: FloatArray, count: int) -> FloatArray:
+        whole, close = vectors[:count], vectors[count:]
+        norms = np.linalg.norm(whole + close, axis=1, keepdims=True)
+        # Two opposite vectors have no mean; the whole vehicle then tells more.
+        opposite = norms < _SMALLEST_NORM
+        return np.where(opposite, whole, (whole + close) / np.where(opposite, 1.0, norms)).astype(np.float32)
 
 
 def middle(crop: Pixels, share: float) -> Pixels:

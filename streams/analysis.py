@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
@@ -10,6 +9,7 @@ from typing import Final
 import numpy as np
 import structlog
 
+from inference.ensemble_embedder import EnsembleEmbedder
 from inference.models import Models
 from streams.media import Media
 from streams.recording import CameraRecorder
@@ -45,6 +45,8 @@ class CameraAnalysis:
         self._site: Final = site
         self._camera: Final = camera
         self._models = models
+        self._ensemble: Final = models.ensemble
+        self._attribute_models: Final = self._ensemble.attribute_models
         self._metrics = metrics
         self._media = media
         self._recorder = recorder
@@ -61,12 +63,12 @@ class CameraAnalysis:
         """The records that the frame gives rise to."""
         size = (frame.image.shape[1], frame.image.shape[0])
         records = self.close("stream_cut") if self._view is not None and self._view.size != size else []
-        view = self._view = self._view or _View(self._site, self._camera, self._models, size, self._next_track)
+        view = self._view = self._view or _View(self._site, self._camera, self._ensemble, size, self._next_track)
         try:
             tracks = await self._track(frame, view)
             observation = view.builder.observe(tracks, frame)
             self.last = frame.captured
-            await self._embed(observation.crops, view)
+            await self._describe(observation.crops, view)
             for shot in observation.best_shots:
                 self._media.keep_shot(self._camera.id, shot.path, shot.image)
             self._media.show(frame, tracks)
@@ -134,25 +136,24 @@ class CameraAnalysis:
         looks = np.full((len(detections), embedder.dimension), np.nan, np.float32)
         if crops:
             try:
-                looks[list(crops)] = await embedder.embed(list(crops.values()))
+                looks[list(crops)] = await embedder.embed(list(crops.values()), camera=frame.camera)
             except Exception as error:  # noqa: BLE001 - places alone still hold tracks together
                 self._complain(f"{embedder.name} failed", error)
         return replace(detections, embeddings=looks)
 
-    async def _embed(self, crops: Sequence[Crop], view: _View) -> None:
-        """Describes ``crops`` by every model; one that fails is left out, since the others still tell something."""
+    async def _describe(self, crops: Sequence[Crop], view: _View) -> None:
+        """Describes ``crops`` by every network; one that fails is left out, since the others still tell something."""
         if not crops:
             return
-        embedders = [embedder for embedder, _ in self._models.embedders]
-        images = [crop.image for crop in crops]
-        results = await asyncio.gather(*(embedder.embed(images) for embedder in embedders), return_exceptions=True)
-        for embedder, vectors in zip(embedders, results, strict=True):
-            if isinstance(vectors, Exception):
-                self._complain(f"{embedder.name} failed", vectors)
-            elif isinstance(vectors, BaseException):
-                raise vectors
-            elif unusable := view.builder.embedded(crops, {embedder.name: vectors}):
-                self._metrics.inference_failures.labels(embedder.name).inc(unusable)
+        told = await self._ensemble.describe([crop.image for crop in crops], camera=self._camera.id)
+        for name, error in told.failures.items():
+            self._complain(f"{name} failed", error)
+        for name, vectors in told.vectors.items():
+            if unusable := view.builder.embedded(crops, {name: vectors}):
+                self._metrics.inference_failures.labels(name).inc(unusable)
+        for attribute, rows in told.attributes.items():
+            if unusable := view.builder.told(crops, {attribute: rows}):
+                self._metrics.inference_failures.labels(self._attribute_models[attribute][0]).inc(unusable)
 
     def _complain(self, what: str, error: Exception) -> None:
         """Logs each kind of error once; how often it happens is counted."""
@@ -164,7 +165,8 @@ class CameraAnalysis:
 class _View(CameraView):
     """What is known about the vehicles in sight, for as long as the picture is the same."""
 
-    def __init__(self, site: Site, camera: CameraSettings, models: Models, size: tuple[int, int], first_id: int) -> None:
+    def __init__(
+        self, site: Site, camera: CameraSettings, ensemble: EnsembleEmbedder, size: tuple[int, int], first_id: int
+    ) -> None:
         super().__init__(site.tracking, camera, size, first_id=first_id)
-        names = [(embedder.name, embedder.hash) for embedder, _ in models.embedders]
-        self.builder = TrackletBuilder(site.site, camera, site.tracking, names)
+        self.builder = TrackletBuilder(site.site, camera, site.tracking, ensemble.models, ensemble.attribute_models)

@@ -9,7 +9,8 @@ from typing import Final
 import numpy as np
 
 from streams.regions import Zones
-from streams.tracklets.observation import Crop, Observation
+from streams.tracklets.attributes import AttributeMean
+from streams.tracklets.observation import Crop, Effort, Observation
 from streams.tracklets.passage import Passage, worse_clock
 from streams.tracklets.path import VehiclePath
 from streams.tracklets.pictures import PictureChooser
@@ -31,22 +32,31 @@ _LEAVING = 0.4  # seconds of its last motion that take a leaving vehicle to the 
 class TrackletBuilder:
     """Builds the tracklet records of one camera. Pure: time is that of the frames.
 
-    For each frame, in this order: `observe`, then `embedded` with what the embedders made of the crops, then `records`, then
-    perhaps `progress`. At the end of the stream: `close`.
+    For each frame, in this order: `observe`, then `embedded` and `told` with what the networks made of the crops, then
+    `records`, then perhaps `progress`. At the end of the stream: `close`.
 
     Args:
         site: Site id.
         camera: The camera.
         settings: The site file's ``tracking``.
         models: (name, hash) of each embedder.
+        attribute_models: (name, hash) of the network that tells each attribute.
     """
 
-    def __init__(self, site: str, camera: CameraSettings, settings: TrackingSettings, models: Sequence[tuple[str, str]]) -> None:
+    def __init__(
+        self,
+        site: str,
+        camera: CameraSettings,
+        settings: TrackingSettings,
+        models: Sequence[tuple[str, str]],
+        attribute_models: Mapping[str, tuple[str, str]] | None = None,
+    ) -> None:
         self._site: Final = site
         self._camera: Final = camera
         self._settings: Final = settings
         self._hashes: Final = dict(models)
-        self._pictures: Final = PictureChooser(settings, embeds=bool(models))
+        self._attribute_models: Final = dict(attribute_models or {})
+        self._pictures: Final = PictureChooser(settings, embeds=bool(models or attribute_models))
         self._passages: dict[int, Passage] = {}
         self._frame_size: tuple[int, int] | None = None
         self._zones = Zones({}, (1, 1))
@@ -57,15 +67,16 @@ class TrackletBuilder:
         """Vehicles in view, or lost but not given up."""
         return len(self._passages)
 
-    def observe(self, tracks: Tracks, frame: Frame) -> Observation:
+    def observe(self, tracks: Tracks, frame: Frame, effort: Effort | None = None) -> Observation:
         """Takes in one frame.
 
         Args:
             tracks: Of this frame.
             frame: Its picture and clock.
+            effort: What describing vehicles may cost; default: as much as the settings ask for.
 
         Returns:
-            Pictures to embed and to keep.
+            Pictures to describe and to keep.
 
         Raises:
             ValueError: the tracks are of another frame.
@@ -87,7 +98,7 @@ class TrackletBuilder:
             # The tracker gives up at that time at the latest; what it said so in may have been a frame that was not analysed.
             passage.ended = passage.ended or number in tracks.ended or passage.end < given_up
         self._pending = tracks.pending
-        return self._pictures.choose(self._passages, tracks, frame)
+        return self._pictures.choose(self._passages, tracks, frame, effort or Effort())
 
     def embedded(self, crops: Sequence[Crop], vectors: Mapping[str, FloatArray]) -> int:
         """Takes in what the embedders made of ``crops``.
@@ -117,6 +128,34 @@ class TrackletBuilder:
                 views = passage.views.setdefault(model, Views(self._settings.max_embeddings))
                 views.add((row / norm).astype(np.float32), crop.quality)
                 passage.new_embeddings = True
+        return unused
+
+    def told(self, crops: Sequence[Crop], attributes: Mapping[str, FloatArray]) -> int:
+        """Takes in what networks told of ``crops``.
+
+        Args:
+            crops: Of an observation, or some of them.
+            attributes: (len(crops), C) probabilities by attribute; those of a network that failed may be absent.
+
+        Returns:
+            How many rows could not be used: not finite, or of a vehicle that is closed already.
+
+        Raises:
+            ValueError: nobody was said to tell this attribute, or its rows do not match the crops.
+        """
+        unused = 0
+        for attribute, rows in attributes.items():
+            if attribute not in self._attribute_models:
+                raise ValueError(f"{attribute} is told, but not by which model")
+            if rows.ndim != 2 or len(rows) != len(crops):
+                raise ValueError(f"{attribute}: {rows.shape} for {len(crops)} crops")
+            for crop, row in zip(crops, rows, strict=True):
+                passage = self._passages.get(crop.track)
+                if passage is None or not np.isfinite(row).all():
+                    unused += 1
+                    continue
+                passage.attributes.setdefault(attribute, AttributeMean.of(len(row))).add(row, crop.quality)
+                passage.new_attributes = True
         return unused
 
     def records(self, captured: Instant) -> list[Tracklet]:
@@ -216,6 +255,7 @@ class TrackletBuilder:
     def _record(self, passage: Passage, state: TrackletState, captured: Instant, reason: str | None = None) -> Tracklet:
         closed = state == "closed"
         fresh = passage.path.fresh()
+        told = {name: mean.mean() for name, mean in passage.attributes.items()} if closed or passage.new_attributes else {}
         record = Tracklet(
             site=self._site,
             camera=self._camera.id,
@@ -230,7 +270,10 @@ class TrackletBuilder:
             entry_zone=passage.entry_zone,
             exit_zone=passage.exit_zone,
             heading=passage.path.heading(),
+            orientation=told.get("orientation", ()),
             embeddings=self._embeddings(passage) if closed or passage.new_embeddings else (),
+            attributes={name: mean for name, mean in told.items() if name != "orientation"},
+            attribute_models={name: self._attribute_models[name] for name in told},
             best_shot=passage.best_shot,
             quality=passage.quality,
             sightings=passage.sightings,
@@ -238,7 +281,7 @@ class TrackletBuilder:
         )
         passage.revision += 1
         passage.recorded = captured
-        passage.seen_again = passage.new_embeddings = False
+        passage.seen_again = passage.new_embeddings = passage.new_attributes = False
         return record
 
     def _embeddings(self, passage: Passage) -> tuple[Embedding, ...]:

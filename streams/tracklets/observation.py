@@ -6,7 +6,20 @@ from dataclasses import dataclass
 
 from throughline.types import Image, Pixels
 
-__all__ = ["Crop", "Observation", "Shot"]
+__all__ = ["Crop", "Effort", "Observation", "Shot"]
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """What looking at vehicles may cost right now.
+
+    Attributes:
+        crops: Most pictures that may be described of this frame; None: any number.
+        interval: By which the site file's ``embed_interval`` is stretched, 1 or more.
+    """
+
+    crops: int | None = None
+    interval: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +59,11 @@ class Observation:
     """What to do with one frame.
 
     Attributes:
-        crops: To be embedded now, vehicles without any embedding first: who can afford only some takes the first.
+        crops: To be described now, vehicles that were not looked at yet first.
         best_shots: To be kept.
+        put_off: Pictures that were worth it, but more than could be afforded: these vehicles come up again with the next frame.
     """
 
     crops: tuple[Crop, ...]
     best_shots: tuple[Shot, ...]
+    put_off: int = 0

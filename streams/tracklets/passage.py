@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from streams.tracklets.attributes import AttributeMean
 from streams.tracklets.path import VehiclePath
 from streams.tracklets.views import Views
 from throughline.messages import BestShot, Clock
@@ -38,7 +39,8 @@ class Passage:
         velocity: (2,) of its centre, pixels a second.
         exit_zone: Zone of the latest sighting.
         sightings: Number of frames in which it was seen.
-        votes: (5,) score-weighted votes for each vehicle type.
+        votes: (5,) score-weighted votes for each vehicle type, by the detector.
+        attributes: What networks told, by attribute.
         quality: Of its best picture.
         best_shot: The best picture that was kept.
         shots: Best pictures so far.
@@ -46,6 +48,7 @@ class Passage:
         asked_box: Where it was then.
         asked_quality: Quality of the best picture that was asked for.
         new_embeddings: Embeddings have come since the last record.
+        new_attributes: Attributes have been told since the last record.
         seen_again: It was seen since the last record.
         revision: Of the next record; 0 as long as there was none.
         recorded: Capture time of the last record.
@@ -65,6 +68,7 @@ class Passage:
     exit_zone: str | None = None
     sightings: int = 0
     votes: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros(len(VEHICLE_TYPES)))
+    attributes: dict[str, AttributeMean] = field(default_factory=dict)
     quality: float = 0.0
     best_shot: BestShot | None = None
     shots: int = 0
@@ -72,6 +76,7 @@ class Passage:
     asked_box: FloatArray | None = None
     asked_quality: float = 0.0
     new_embeddings: bool = False
+    new_attributes: bool = False
     seen_again: bool = False
     revision: int = 0
     recorded: Instant = 0
@@ -84,8 +89,9 @@ class Passage:
 
     @property
     def embedded(self) -> int:
-        """How many views of it are embedded, by the model that has most."""
-        return max((len(views) for views in self.views.values()), default=0)
+        """How many views of it networks have looked at, by the one that has most."""
+        views, told = (len(views) for views in self.views.values()), (mean.pictures for mean in self.attributes.values())
+        return max((*views, *told), default=0)
 
     def vote(self, classes: IntArray | Iterable[int], scores: FloatArray | Iterable[float]) -> None:
         """Counts detections (indices into `VEHICLE_TYPES`) with their scores."""
@@ -96,9 +102,14 @@ class Passage:
         """Probability of each vehicle type; sums to 1.
 
         ``vehicle`` is the share that is not known: it starts near 1 and shrinks with every vote for a type, while a detection
-        of unknown type says nothing.
+        of unknown type says nothing. A network that tells types from pictures of the vehicle has as much say as the detector in
+        all its frames; where the detector knows no types, a vote for each picture.
         """
-        weights = _PRIOR + np.where(np.arange(len(VEHICLE_TYPES)) == _UNKNOWN, 0.0, self.votes)
+        votes = np.where(np.arange(len(VEHICLE_TYPES)) == _UNKNOWN, 0.0, self.votes)
+        told = self.attributes.get("type")
+        if told is not None and told.pictures:
+            votes[: len(told.total)] += max(votes.sum(), told.pictures) * np.array(told.mean())
+        weights = _PRIOR + votes
         return {name: float(share) for name, share in zip(VEHICLE_TYPES, weights / weights.sum(), strict=True)}
 
 

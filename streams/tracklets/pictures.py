@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from streams.tracker.boxes import pairwise_iou
-from streams.tracklets.observation import Crop, Observation, Shot
+from streams.tracklets.observation import Crop, Effort, Observation, Shot
 from streams.tracklets.passage import Passage
 from streams.tracklets.quality import shape_quality, sharpness
 from throughline.messages import BestShot
@@ -44,35 +45,37 @@ class PictureChooser:
         self._settings: Final = settings
         self._embeds: Final = embeds
 
-    def choose(self, passages: Mapping[int, Passage], tracks: Tracks, frame: Frame) -> Observation:
-        """Pictures to embed and to keep, of the vehicles seen in ``frame``."""
-        crops: list[tuple[bool, Instant, Crop]] = []
+    def choose(self, passages: Mapping[int, Passage], tracks: Tracks, frame: Frame, effort: Effort) -> Observation:
+        """Pictures to describe and to keep, of the vehicles seen in ``frame``."""
+        wanted: list[_Wanted] = []
         shots: list[Shot] = []
         height, width = frame.image.shape[:2]
         shapes = shape_quality(tracks.boxes, tracks.scores, (width, height))
         for number, box, shape in zip(tracks.ids.tolist(), tracks.boxes, shapes.tolist(), strict=True):
             passage = passages[number]
             image = cut(frame.image, box)
-            may_embed = self._embeds and self._embeddable(image) and self._due(passage, tracks.captured)
+            may_embed = self._embeds and self._embeddable(image) and self._due(passage, tracks.captured, effort)
             may_keep = image.size > 0 and _keepable(passage, shape, tracks.captured)
             if not (may_embed or may_keep):
                 continue  # spares judging its sharpness
             quality: float = shape * (0.4 + 0.6 * sharpness(image))
             passage.quality = max(passage.quality, quality)
             if may_embed and self._worth_embedding(passage, box, quality, tracks.captured):
-                crops.append((passage.embedded > 0, passage.asked or 0, Crop(number, image, quality)))
-                passage.asked, passage.asked_box = tracks.captured, box
-                passage.asked_quality = max(passage.asked_quality, quality)
+                wanted.append(_Wanted(passage, box, Crop(number, image, quality)))
             if may_keep and _keepable(passage, quality, tracks.captured):
                 shots.append(_shot(passage, frame, box, quality))
-        crops.sort(key=lambda item: item[:2])
-        return Observation(tuple(crop for _, _, crop in crops), tuple(shots))
+        wanted.sort(key=lambda one: (one.passage.embedded > 0, one.passage.asked or 0))
+        taken = wanted[: effort.crops]
+        for one in taken:
+            one.passage.asked, one.passage.asked_box = tracks.captured, one.box
+            one.passage.asked_quality = max(one.passage.asked_quality, one.crop.quality)
+        return Observation(tuple(one.crop for one in taken), tuple(shots), len(wanted) - len(taken))
 
     def _embeddable(self, image: Pixels) -> bool:
         return bool(image.shape[0] >= self._settings.min_box and image.shape[1] >= LEAST_WIDTH)
 
-    def _due(self, passage: Passage, now: Instant) -> bool:
-        return passage.asked is None or now >= after(passage.asked, self._settings.embed_interval)
+    def _due(self, passage: Passage, now: Instant, effort: Effort) -> bool:
+        return passage.asked is None or now >= after(passage.asked, self._settings.embed_interval * effort.interval)
 
     def _worth_embedding(self, passage: Passage, box: FloatArray, quality: float, now: Instant) -> bool:
         if passage.embedded == 0 or passage.asked_box is None:
@@ -82,6 +85,15 @@ class PictureChooser:
         if quality >= _CLEARLY_BETTER * passage.asked_quality:
             return True
         return float(pairwise_iou(box[None], passage.asked_box[None])[0, 0]) < _SAME_VIEW
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """A picture worth describing."""
+
+    passage: Passage
+    box: FloatArray
+    crop: Crop
 
 
 def _keepable(passage: Passage, quality: float, now: Instant) -> bool:

@@ -96,7 +96,37 @@ def test_a_detector_file_as_an_embedder_is_refused(tmp_path: Path, metrics: Metr
         load_models(settings, metrics)
 
 
-def test_attributes_that_nothing_provides_are_named(metrics: Metrics) -> None:
-    models = load_models(ModelsSettings(attributes=("type", "colour")), metrics)
-    assert any("type, colour" in note for note in models.notes)
+def test_only_attributes_that_were_asked_for_and_nothing_tells_are_named(tmp_path: Path, metrics: Metrics) -> None:
+    own = EmbedderSettings(model=str(write_embedder(tmp_path / "own.onnx", heads={"type": 4})))
+    for asked, missing in (
+        ({}, None),
+        ({"attributes": ("type",)}, None),
+        ({"attributes": ("type", "colour")}, "no network here tells colour"),
+        ({"attributes": ()}, None),
+    ):
+        models = load_models(ModelsSettings.model_validate({"embedders": (own,), **asked}), metrics)
+        assert [note for note in models.notes if "attributes" in note] == [
+            f"models.attributes: {missing}: add one to models.attribute_networks" for _ in range(missing is not None)
+        ]
+        models.close()
+
+
+async def test_attribute_networks_come_before_heads_of_embedders(tmp_path: Path, metrics: Metrics) -> None:
+    own = EmbedderSettings(model=str(write_embedder(tmp_path / "own.onnx", heads={"type": 4, "orientation": 8})))
+    alone = write_embedder(tmp_path / "alone.onnx", heads={"type": 4, "colour": 11}, embeds=False)
+    models = load_models(ModelsSettings(embedders=(own,), attribute_networks=(str(alone),)), metrics)
+    tellers = {attribute: name for attribute, (name, _) in models.ensemble.attribute_models.items()}
+    assert tellers == {"type": "alone", "colour": "alone", "orientation": "own"}
+    told = await models.ensemble.describe([_frame().image], camera="c01")
+    shapes = {name: rows.shape for name, rows in told.attributes.items()}
+    assert shapes == {"type": (1, 4), "colour": (1, 11), "orientation": (1, 8)}
+    assert list(told.vectors) == ["own"]
     models.close()
+
+
+def test_an_attribute_network_must_be_there_and_tell_something(tmp_path: Path, metrics: Metrics) -> None:
+    with pytest.raises(ModelError, match=r"attribute_networks: .*nowhere.onnx: no such model file"):
+        load_models(ModelsSettings(attribute_networks=(str(tmp_path / "nowhere.onnx"),)), metrics)
+    path = write_embedder(tmp_path / "mute.onnx")
+    with pytest.raises(ModelError, match="mute: expected an output called type or colour or orientation, found vector"):
+        load_models(ModelsSettings(attribute_networks=(str(path),)), metrics)

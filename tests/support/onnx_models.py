@@ -22,10 +22,14 @@ def write_embedder(
     channels: int = 3,
     metadata: Mapping[str, str] | None = None,
     pooled: bool = True,
+    heads: Mapping[str, int] | None = None,
+    logits: bool = False,
+    embeds: bool = True,
 ) -> Path:
     """Convolution, ReLU and global average pooling: (batch, channels, height, width) to (batch, dimension).
 
-    Without ``pooled`` the output is the map before pooling, which is no embedding.
+    Without ``pooled`` the output is the map before pooling, which is no embedding. ``heads`` are further outputs on the pooled
+    vector, so many classes by name: probabilities, or bare ``logits``; without ``embeds`` they are all that it gives.
     """
     rng = np.random.default_rng(11)
     weights = [
@@ -40,8 +44,14 @@ def write_embedder(
     if pooled:
         nodes += [helper.make_node("GlobalAveragePool", ["map"], ["p"]), helper.make_node("Flatten", ["p"], ["vector"])]
         shape = [batch, dimension]
-    output = helper.make_tensor_value_info("vector" if pooled else "map", TensorProto.FLOAT, shape)
-    return _write(path, nodes, [batch, channels, height, width], output, weights, metadata)
+    outputs = [helper.make_tensor_value_info("vector" if pooled else "map", TensorProto.FLOAT, shape)] if embeds else []
+    for name, classes in (heads or {}).items():
+        weights.append(numpy_helper.from_array(rng.standard_normal((dimension, classes)).astype(np.float32), f"w {name}"))
+        nodes.append(helper.make_node("MatMul", ["vector", f"w {name}"], [name if logits else f"logits {name}"]))
+        if not logits:
+            nodes.append(helper.make_node("Softmax", [f"logits {name}"], [name]))
+        outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, [batch, classes]))
+    return _write(path, nodes, [batch, channels, height, width], outputs, weights, metadata)
 
 
 def write_yolox(
@@ -82,19 +92,19 @@ def write_yolox(
     ]
     cells = sum((side // stride) ** 2 for stride in strides)
     output = helper.make_tensor_value_info("output", TensorProto.FLOAT, [batch, cells, rows])
-    return _write(path, nodes, [batch, 3, side, side], output, weights, metadata)
+    return _write(path, nodes, [batch, 3, side, side], [output], weights, metadata)
 
 
 def _write(
     path: Path,
     nodes: list[onnx.NodeProto],
     shape: list[int | str],
-    output: onnx.ValueInfoProto,
+    outputs: list[onnx.ValueInfoProto],
     weights: list[onnx.TensorProto],
     metadata: Mapping[str, str] | None,
 ) -> Path:
     graph = helper.make_graph(
-        nodes, "network", [helper.make_tensor_value_info("images", TensorProto.FLOAT, shape)], [output], weights
+        nodes, "network", [helper.make_tensor_value_info("images", TensorProto.FLOAT, shape)], outputs, weights
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
     helper.set_model_props(model, dict(metadata or {}))

@@ -26,7 +26,7 @@ class Tracklet(msgspec.Struct, frozen=True, gc=False, tag="tracklet", tag_field=
         start: Capture time of the first sighting.
         end: Capture time of the latest sighting.
         clock: Source and uncertainty of all times in here.
-        types: Probability of each vehicle type (names of `throughline.types.VEHICLE_TYPES`); sums to 1.
+        types: Probability of each vehicle type (names of `throughline.types.VEHICLE_TYPES`), by all that tells them; sums to 1.
         path: Sightings thinned to a few a second, oldest first: those since the last revision, and all of them when closed.
         entry_zone: Zone of the first sighting.
         exit_zone: Zone of the latest sighting.
@@ -34,8 +34,10 @@ class Tracklet(msgspec.Struct, frozen=True, gc=False, tag="tracklet", tag_field=
         orientation: Probability of each side of the vehicle that can be seen (`throughline.types.ORIENTATIONS`), the mean over
             the tracklet; empty when not known, or not changed since the last revision.
         embeddings: One for each model; empty when nothing changed since the last revision, always there when closed.
-        attributes: Probability vectors by attribute, means over the tracklet; ``colour`` in the order of
-            `throughline.types.VEHICLE_COLOURS`. What is missing to 1 is not known; those left out have not changed.
+        attributes: Probability vectors by attribute, means over the tracklet: ``colour`` in the order of
+            `throughline.types.VEHICLE_COLOURS`, and ``type``, which ``types`` has taken in already, in that of the types but
+            ``vehicle``. What is missing to 1 is not known; those left out have not changed.
+        attribute_models: Name and hash of the network that told each of ``attributes``, and ``orientation``, where known.
         best_shot: Reference of the best picture so far.
         quality: 0..1: size, sharpness and completeness of the sightings.
         sightings: Frames in which it was detected.
@@ -58,6 +60,7 @@ class Tracklet(msgspec.Struct, frozen=True, gc=False, tag="tracklet", tag_field=
     orientation: tuple[float, ...] = ()
     embeddings: tuple[Embedding, ...] = ()
     attributes: dict[str, tuple[float, ...]] = {}
+    attribute_models: dict[str, tuple[str, str]] = {}
     best_shot: BestShot | None = None
     quality: float = 0.0
     sightings: int = 0

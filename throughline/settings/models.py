@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import PurePath
-from typing import Literal, Self
+from typing import Literal, Self, TypeAlias, get_args
 
 from pydantic import Field, model_validator
 
-from throughline.settings._fields import Section
+from throughline.settings._fields import Seconds, Section
 
-__all__ = ["EmbedderSettings", "EngineSettings", "ModelsSettings", "SimilaritySettings"]
+__all__ = ["AttributeName", "EmbedderSettings", "EngineSettings", "ModelsSettings", "SimilaritySettings"]
+
+AttributeName: TypeAlias = Literal["type", "colour", "orientation"]
 
 _DEFAULT = "default"
 
@@ -79,6 +81,9 @@ class EngineSettings(Section):
     )
     gpu: int = Field(0, ge=0, description="Number of the GPU, for `torch` and `tensorrt`.")
     max_batch: int = Field(16, ge=1, le=256, description="Most pictures in one pass of a network on a GPU.")
+    max_wait: Seconds = Field(
+        0.004, ge=0, le=1, description="Longest time that a picture waits for others to share its pass on a GPU."
+    )
     memory: Literal["torch", "pycuda"] = Field("torch", description="Who provides memory and streams to TensorRT.")
     cuda_graphs: bool = Field(True, description="Replay the work of a pass as one graph, where TensorRT or torch can.")
 
@@ -94,6 +99,19 @@ class ModelsSettings(Section):
         (EmbedderSettings(),),
         description="Appearance ensemble: catalogue names (`colour-histogram` needs no weights) or ONNX files.",
     )
-    attributes: tuple[str, ...] = Field((), description="Attribute networks, such as type and colour.")
+    attributes: tuple[AttributeName, ...] = Field(
+        get_args(AttributeName),
+        description="What is told of vehicles beside how they look, by heads of the embedders or by `attribute_networks`. Left "
+        "out: whatever they tell.",
+    )
+    attribute_networks: tuple[str, ...] = Field(
+        (), description="ONNX files of networks that only tell attributes; they come before heads of embedders."
+    )
+    crops_per_second: float | None = Field(
+        None,
+        gt=0,
+        description="Most pictures of vehicles that live cameras may have described in a second, all together; each has an equal "
+        "share, and what one leaves others may use. Left out: as many as there are.",
+    )
     engine: EngineSettings = Field(default_factory=EngineSettings, description="What runs them.")
     threads: int = Field(0, ge=0, description="Inference workers of one thread each; 0: one for each core, at most four.")

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pytest
 
 from streams.tracker import Tracker
-from streams.tracklets import Crop, Observation, Shot, TrackletBuilder
+from streams.tracklets import Crop, Effort, Observation, Shot, TrackletBuilder
 from tests.support.tracking import detections
 from throughline.messages import Progress, Tracklet, decode_record, encode_record
 from throughline.settings import CameraSettings, ClockSettings, GroundSettings, RejoinSettings, TrackingSettings
@@ -283,6 +284,131 @@ def test_types_are_the_mean_of_what_was_seen_over_the_track() -> None:
     so_far = [record.types["truck"] for record in rig.records]
     assert so_far == sorted(so_far), "a mean that each record brings up to date"
     assert so_far[0] < 0.1 < so_far[-1] < closed.types["truck"]
+
+
+TELLERS = {"type": ("one", "1" * 16), "colour": ("two", "2" * 16), "orientation": ("two", "2" * 16)}
+
+
+class TestAttributes:
+    """What networks tell of the pictures, and what becomes of it in the records."""
+
+    @staticmethod
+    def rig(**how: Any) -> Rig:
+        rig = Rig(embeds=False, **how)
+        rig.builder = TrackletBuilder("harbour", rig.camera, rig.settings, rig.models, TELLERS)
+        return rig
+
+    @staticmethod
+    def tell(rig: Rig, attribute: str, *rows: list[float]) -> None:
+        """The latest crop's share of what a network says."""
+        crop = rig.crops[-1]
+        for row in rows:
+            rig.builder.embedded([crop], {"one": _unit(0)[None]})
+            assert rig.builder.told([crop], {attribute: np.array([row], np.float32)}) == 0
+
+    def test_records_carry_means_and_who_told_them(self) -> None:
+        rig = self.rig()
+        rig.drive(0.3)
+        self.tell(rig, "colour", [0.5, 0.1, *[0.0] * 9], [0.3, 0.3, *[0.0] * 9])
+        self.tell(rig, "orientation", [1.0, *[0.0] * 7])
+        (opened,) = rig.builder.records(rig.now)
+        assert opened.attributes == {"colour": (pytest.approx(0.4), pytest.approx(0.2), *[0.0] * 9)}
+        assert opened.orientation == (1.0, *[0.0] * 7)
+        assert opened.attribute_models == {name: TELLERS[name] for name in ("colour", "orientation")}
+        assert decode_record(encode_record(opened)) == opened
+
+    def test_updates_leave_out_what_has_not_changed_and_the_last_record_has_everything(self) -> None:
+        rig = self.rig()
+        rig.drive(0.3)
+        self.tell(rig, "colour", [1.0, *[0.0] * 10])
+        rig.drive(2, x=110)
+        updates = [record for record in rig.records if record.state == "updated"]
+        assert updates
+        assert all(not record.attributes and not record.attribute_models for record in updates)
+        (closed,) = rig.builder.close("shutdown")
+        assert closed.attributes == {"colour": (1.0, *[0.0] * 10)}
+        assert closed.attribute_models == {"colour": TELLERS["colour"]}
+
+    @pytest.mark.parametrize(
+        ("detector", "told", "likely"),
+        [
+            (4, [0.0, 0.0, 1.0, 0.0], {"bus": (0.4, 0.9)}),  # a detector that knows no types
+            (3, [0.0, 0.0, 0.0, 1.0], {"truck": (0.9, 1.0)}),
+            (3, [0.0, 0.0, 1.0, 0.0], {"truck": (0.4, 0.5), "bus": (0.4, 0.5)}),  # they disagree
+            (3, [0.0, 0.0, 0.0, 0.0], {"truck": (0.9, 1.0)}),  # the network knows nothing
+        ],
+    )
+    def test_types_are_told_by_detector_and_network_alike(
+        self, detector: int, told: list[float], likely: dict[str, tuple[float, float]]
+    ) -> None:
+        rig = self.rig()
+        rig.drive(2, classes=detector)
+        self.tell(rig, "type", told, told)
+        (closed,) = rig.builder.close("shutdown")
+        assert sum(closed.types.values()) == pytest.approx(1)
+        for name, (least, most) in likely.items():
+            assert least <= closed.types[name] <= most
+        assert closed.attributes == {"type": tuple(told)}
+
+    def test_rows_that_cannot_be_used_are_counted(self) -> None:
+        rig = self.rig()
+        rig.drive(0.3)
+        (crop,) = rig.crops
+        assert rig.builder.told([crop], {"type": np.full((1, 4), np.nan, np.float32)}) == 1
+        (closed,) = rig.builder.close("shutdown")
+        assert closed.attributes == closed.attribute_models == {}
+        assert rig.builder.told([crop], {"type": np.ones((1, 4), np.float32)}) == 1
+
+    def test_wrong_use_is_refused(self) -> None:
+        rig = self.rig()
+        rig.drive(0.3)
+        with pytest.raises(ValueError, match="roof is told, but not by which model"):
+            rig.builder.told(rig.crops, {"roof": np.zeros((1, 2), np.float32)})
+        with pytest.raises(ValueError, match=r"type: \(2, 4\) for 1 crops"):
+            rig.builder.told(rig.crops, {"type": np.zeros((2, 4), np.float32)})
+
+    def test_without_embedders_pictures_are_looked_at_for_attributes_and_are_few(self) -> None:
+        rig = self.rig(models=())
+        for _ in range(60):
+            _, observation = rig.step(detections([(100, 100, 200, 180)]))
+            assert observation is not None
+            rig.builder.told(observation.crops, {"type": np.full((len(observation.crops), 4), 0.25, np.float32)})
+        assert len(rig.crops) == 1, "a vehicle that stands still is looked at once"
+
+
+def test_what_cannot_be_afforded_comes_up_again() -> None:
+    rig = Rig()
+    boxes = [(50.0, 100.0, 130.0, 160.0), (250.0, 100.0, 330.0, 160.0), (450.0, 100.0, 530.0, 160.0)]
+    asked: list[list[int]] = []
+    put_off: list[int] = []
+    for _ in range(8):
+        frame = Frame("c1", rig.number, rig.now, rig.clock, rig.uncertainty, rig.image)
+        observation = rig.builder.observe(rig.tracker.update(detections(boxes), rig.now), frame, Effort(crops=1))
+        rows = np.stack([_unit(crop.track) for crop in observation.crops] or [_unit(0)])[: len(observation.crops)]
+        rig.builder.embedded(observation.crops, {name: rows for name, _ in MODELS})
+        asked.append([crop.track for crop in observation.crops])
+        put_off.append(observation.put_off)
+        rig.number += 1
+    assert asked[2:5] == [[1], [2], [3]]
+    assert put_off[2:5] == [2, 1, 0]
+
+
+def test_a_stretched_interval_makes_looks_rarer_but_not_the_first() -> None:
+    counts, firsts = [], []
+    for stretch in (1.0, 4.0):
+        rig = Rig()
+        for number in range(50):
+            tracks = rig.tracker.update(detections([(20 + 10 * number, 100, 100 + 10 * number, 160)]), rig.now)
+            frame = Frame("c1", rig.number, rig.now, rig.clock, rig.uncertainty, rig.image)
+            crops = rig.builder.observe(tracks, frame, Effort(interval=stretch)).crops
+            if crops:
+                firsts.append(number)
+                rig.builder.embedded(crops, {name: np.stack([_unit(1)]) for name, _ in MODELS})
+            rig.crops += crops
+            rig.number += 1
+        counts.append(len(rig.crops))
+    assert firsts[0] == firsts[counts[0]]
+    assert counts[1] <= counts[0] / 2
 
 
 def test_zones_and_heading() -> None:
