@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
+from inference.engines.passes import Passes
 from inference.engines.protocol import weights_hash
 from inference.errors import InferenceError, ModelError
 from throughline.types import FloatArray
@@ -46,6 +47,7 @@ class OnnxRuntimeEngine:
         self._output_names = tuple(str(output.name) for output in self._session.get_outputs())
         self._hash = weights_hash(path)
         self._output_shapes = self._probe()
+        self._passes = Passes(self._name, self._input_shape, self._output_shapes, self._fixed_batch, self._max_batch)
 
     @property
     def name(self) -> str:
@@ -89,15 +91,7 @@ class OnnxRuntimeEngine:
 
     def infer(self, batch: FloatArray) -> tuple[FloatArray, ...]:
         """Runs the network; see `inference.engines.protocol.Engine.infer`."""
-        if batch.ndim != 4 or batch.shape[1:] != self._input_shape:
-            raise ValueError(f"{self._name} takes batches of (N, {_text(self._input_shape)}), not {batch.shape}")
-        if len(batch) == 0:
-            return tuple(np.zeros((0, *shape), np.float32) for shape in self._output_shapes)
-        step = self._max_batch or len(batch)
-        parts = [self._pass(batch[start : start + step]) for start in range(0, len(batch), step)]
-        if len(parts) == 1:
-            return parts[0]
-        return tuple(np.concatenate(output) for output in zip(*parts, strict=True))
+        return self._passes.run(batch, self._pass)
 
     def close(self) -> None:
         """Frees the session."""
@@ -107,14 +101,10 @@ class OnnxRuntimeEngine:
         session = self._session  # a local: another thread may close the engine meanwhile
         if session is None:
             raise InferenceError(f"{self._name} has been closed")
-        count = len(batch)
-        if self._fixed_batch is not None and count < self._fixed_batch:
-            batch = np.concatenate([batch, np.zeros((self._fixed_batch - count, *self._input_shape), np.float32)])
         try:
-            outputs = session.run(None, {self._input: np.ascontiguousarray(batch, np.float32)})
+            return tuple(session.run(None, {self._input: batch}))
         except Exception as error:  # its exceptions share no base class below Exception
-            raise InferenceError(f"{self._name} failed on a batch of {count}: {_first_line(error)}") from error
-        return tuple(np.asarray(output[:count], np.float32) for output in outputs)
+            raise InferenceError(f"{self._name} failed on a batch of {len(batch)}: {_first_line(error)}") from error
 
     def _probe(self) -> tuple[tuple[int, ...], ...]:
         """One pass over blank pictures: proves that the network runs, and tells the true shapes of its outputs."""
@@ -159,10 +149,6 @@ def _picture_input(path: Path, session: Any) -> tuple[str, int | None, tuple[int
         f"{path}: expected one float32 input (batch, channels, height, width) of fixed height and width, found {found}; "
         "export the network with these"
     )
-
-
-def _text(shape: tuple[int, ...]) -> str:
-    return ", ".join(str(size) for size in shape)
 
 
 def _first_line(error: Exception) -> str:

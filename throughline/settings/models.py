@@ -74,10 +74,11 @@ class EngineSettings(Section):
         description="`onnxruntime` and `openvino` run on the CPU, `torch` and `tensorrt` (TensorRT, else TensorRT-RTX) on a GPU. "
         "`auto`: TensorRT where it and a GPU are, else torch where it and a GPU are, else ONNX Runtime.",
     )
-    precision: Literal["auto", "float32", "float16", "int8"] = Field(
+    precision: Literal["auto", "float32", "float16", "bfloat16", "int8"] = Field(
         "auto",
-        description="Arithmetic of the networks. `auto`: as the file says on a CPU, 16 bits on a GPU. `int8` takes a file that "
-        "`throughline models export` or `compile` has made for it.",
+        description="Arithmetic of the networks. `auto`: as the file says on a CPU, 16 bits on a GPU. `bfloat16` is for "
+        "`openvino`, on processors that have it. `int8` takes a file that `throughline models export` or `compile` has made "
+        "for it.",
     )
     gpu: int = Field(0, ge=0, description="Number of the GPU, for `torch` and `tensorrt`.")
     max_batch: int = Field(16, ge=1, le=256, description="Most pictures in one pass of a network on a GPU.")
