@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from evaluation.passages import Passage
 from throughline.formats.aicity import AiCityRow
@@ -32,6 +33,8 @@ class CameraTruth:
         vehicles: (M,) int64, identity in the footage.
         boxes: (M, 4) float32, x1, y1, x2, y2 in pixels of this camera.
         tolerance: Microseconds by which a sighting and a true box may differ: half a frame period.
+        counted: (M,) which boxes show enough of a vehicle to ask that it be followed; None: all. The others still tell what a
+            tracklet shows.
     """
 
     camera: str
@@ -41,6 +44,7 @@ class CameraTruth:
     vehicles: IntArray
     boxes: FloatArray
     tolerance: int = 50_000
+    counted: npt.NDArray[np.bool_] | None = None
 
     def at(self, instant: Instant) -> tuple[int, IntArray, FloatArray]:
         """Loop, identities (K,) and boxes (K, 4) that stand in the picture at ``instant``."""
@@ -54,11 +58,13 @@ class CameraTruth:
         return loop, self.vehicles[near][closest], self.boxes[near][closest]
 
     def visits(self, start: Instant, end: Instant) -> Iterator[tuple[Vehicle, Instant, Instant]]:
-        """Each vehicle shown between ``start`` and ``end`` with its first and last instant, over all loops."""
+        """Each vehicle shown well enough between ``start`` and ``end`` with its first and last instant, over all loops."""
+        counted = np.ones(len(self.times), np.bool_) if self.counted is None else self.counted
+        times, vehicles = self.times[counted], self.vehicles[counted]
         for loop in range((start - self.epoch) // self.period, (end - self.epoch) // self.period + 1):
             begin = self.epoch + loop * self.period
-            for vehicle in np.unique(self.vehicles):
-                seen = self.times[self.vehicles == vehicle]
+            for vehicle in np.unique(vehicles):
+                seen = times[vehicles == vehicle]
                 first, last = begin + int(seen[0]), begin + int(seen[-1])
                 if start <= first and last <= end:
                     yield (loop, int(vehicle)), first, last

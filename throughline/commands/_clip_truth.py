@@ -38,7 +38,10 @@ Tile = tuple[int, int, int, int]
 _DETECTOR = "vehicle-detector"
 _VERSION = 1
 _LEAST_SECONDS = 1.0
-_LEAST_VISIBLE = 0.5
+_LEAST_COUNTED = 0.5
+"""Visible share of a vehicle that the camera is asked to follow."""
+_LEAST_VISIBLE = 0.1
+"""Visible share of a vehicle that a tracklet may still show."""
 _COLUMNS = 6
 
 
@@ -127,10 +130,11 @@ def _filled(rows: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 def camera_truth(tracks: npt.NDArray[np.float64], camera: VirtualCamera, epoch: Instant) -> CameraTruth:
-    """What of ``tracks`` a virtual camera shows: boxes of which at least half lies in its picture, cut at its border."""
+    """What of ``tracks`` a virtual camera shows: boxes cut at its border; those count of which half lies in its picture."""
     times: list[int] = []
     vehicles: list[int] = []
     boxes: list[FloatArray] = []
+    counted: list[bool] = []
     size = np.array(camera.view.size * 2, np.float32)
     for frame, (_, source, _) in enumerate(camera.sources):
         low, high = np.searchsorted(tracks[:, 0], [source, source + 1])
@@ -141,6 +145,7 @@ def camera_truth(tracks: npt.NDArray[np.float64], camera: VirtualCamera, epoch: 
             times.append(round(frame / camera.view.fps * MICROSECONDS))
             vehicles.append(int(tracks[low + row, 1]))
             boxes.append(inside[row])
+            counted.append(bool(share[row] >= _LEAST_COUNTED))
     return CameraTruth(
         camera.view.id,
         epoch,
@@ -149,6 +154,7 @@ def camera_truth(tracks: npt.NDArray[np.float64], camera: VirtualCamera, epoch: 
         np.array(vehicles, np.int64),
         np.array(boxes, np.float32).reshape(-1, 4),
         tolerance=round(0.5 / camera.view.fps * MICROSECONDS),
+        counted=np.array(counted, np.bool_),
     )
 
 
