@@ -91,12 +91,16 @@ def load_models(
             min_confidence=min_confidence,
             nms_iou=nms_iou,
             folders=folders,
+            metrics=metrics,
+            tell=notes.append,
         )
         loaded.append(detector.close)
         notes.append(note)
         embedders: list[tuple[Embedder, float]] = []
         for member in settings.embedders:
-            embedder, note = load_embedder(member, workers, engine=settings.engine, folders=folders)
+            embedder, note = load_embedder(
+                member, workers, engine=settings.engine, folders=folders, metrics=metrics, tell=notes.append
+            )
             loaded.append(embedder.close)
             notes.append(note)
             if any(embedder.name == other.name for other, _ in embedders):
@@ -104,7 +108,7 @@ def load_models(
             embedders.append((embedder, member.weight))
         networks: list[Describer] = []
         for file in settings.attribute_networks:
-            networks.append(load_attributes(file, workers, engine=settings.engine))
+            networks.append(load_attributes(file, workers, engine=settings.engine, metrics=metrics, tell=notes.append))
             loaded.append(networks[-1].close)
     except BaseException:
         for close in loaded:
@@ -129,6 +133,8 @@ def load_detector(
     min_confidence: float = 0.1,
     nms_iou: float = 0.65,
     folders: Sequence[Path] | None = None,
+    metrics: Metrics | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> tuple[Detector, str]:
     """Loads one detector.
 
@@ -139,6 +145,8 @@ def load_detector(
         min_confidence: Least score of a detection.
         nms_iou: Largest overlap of two detections of one class.
         folders: Where files of catalogue models are looked for; default: `inference.catalogue.model_folders`.
+        metrics: Where engines count.
+        tell: Takes what the user should know about the choice of an engine.
 
     Returns:
         The detector, and what the user should know about the choice; empty: nothing.
@@ -149,12 +157,18 @@ def load_detector(
     chosen = resolve(model, "detector", folders)
     if chosen.path is None:
         return MotionDetector(batcher), chosen.note
-    network = open_engine(chosen.path, engine or EngineSettings(), name=chosen.name)
+    network = open_engine(chosen.path, engine or EngineSettings(), name=chosen.name, metrics=metrics, tell=tell)
     return YoloxDetector(network, batcher, min_confidence=min_confidence, nms_iou=nms_iou), chosen.note
 
 
 def load_embedder(
-    member: EmbedderSettings, batcher: Batcher, *, engine: EngineSettings | None = None, folders: Sequence[Path] | None = None
+    member: EmbedderSettings,
+    batcher: Batcher,
+    *,
+    engine: EngineSettings | None = None,
+    folders: Sequence[Path] | None = None,
+    metrics: Metrics | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> tuple[Embedder, str]:
     """Loads one embedder.
 
@@ -164,6 +178,8 @@ def load_embedder(
         batcher: Where it runs.
         engine: What runs it; default: as in a site file that says nothing.
         folders: Where files of catalogue models are looked for; default: `inference.catalogue.model_folders`.
+        metrics: Where engines count.
+        tell: Takes what the user should know about the choice of an engine.
 
     Returns:
         The embedder, and what the user should know about the choice; empty: nothing.
@@ -176,20 +192,29 @@ def load_embedder(
     if chosen.path is None:
         embedder = ColourHistogramEmbedder(batcher)
     else:
-        network = open_engine(chosen.path, engine or EngineSettings(), name=chosen.name)
+        network = open_engine(chosen.path, engine or EngineSettings(), name=chosen.name, metrics=metrics, tell=tell)
         embedder = OnnxEmbedder(network, batcher, flip=member.flip)
     if member.second_crop is not None:
         embedder = TwoCropEmbedder(embedder, member.second_crop)
     return embedder, chosen.note
 
 
-def load_attributes(file: str, batcher: Batcher, *, engine: EngineSettings | None = None) -> Describer:
+def load_attributes(
+    file: str,
+    batcher: Batcher,
+    *,
+    engine: EngineSettings | None = None,
+    metrics: Metrics | None = None,
+    tell: Callable[[str], None] | None = None,
+) -> Describer:
     """Loads a network that only tells attributes.
 
     Args:
         file: Path of an ONNX file.
         batcher: Where it runs.
         engine: What runs it; default: as in a site file that says nothing.
+        metrics: Where engines count.
+        tell: Takes what the user should know about the choice of an engine.
 
     Raises:
         ModelError: the file is missing, broken or of another kind.
@@ -197,7 +222,7 @@ def load_attributes(file: str, batcher: Batcher, *, engine: EngineSettings | Non
     path = Path(file).expanduser()
     if not path.is_file():
         raise ModelError(f"models.attribute_networks: {path}: no such model file; check the path")
-    return OnnxAttributes(open_engine(path, engine or EngineSettings()), batcher)
+    return OnnxAttributes(open_engine(path, engine or EngineSettings(), metrics=metrics, tell=tell), batcher)
 
 
 def _untold(settings: ModelsSettings, networks: Sequence[object]) -> str:

@@ -11,7 +11,7 @@ import pytest
 from inference.errors import InferenceError, ModelError
 from inference.models import load_models
 from tests.support.onnx_models import write_embedder, write_yolox
-from throughline.settings.models import EmbedderSettings, ModelsSettings
+from throughline.settings.models import EmbedderSettings, EngineSettings, ModelsSettings
 from throughline.telemetry.metrics import Metrics
 from throughline.types import ClockSource, Frame
 
@@ -38,6 +38,7 @@ async def test_an_ensemble_of_files_and_built_in_models_shares_the_workers(tmp_p
             EmbedderSettings(model=str(write_embedder(tmp_path / "net.onnx")), weight=2.0),
             EmbedderSettings(model="colour-histogram", weight=0.5),
         ),
+        engine=EngineSettings(kind="onnxruntime"),
         threads=1,
     )
     models = load_models(settings, metrics)

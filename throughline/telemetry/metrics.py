@@ -156,6 +156,14 @@ class Metrics:
             "inference_queue_seconds", "Time that a request waited for an engine.", _WORK, "model"
         )
         self.inference_failures = self._counter("inference_failures", "Calls of an engine that failed.", "model")
+        self.engine_plans = self._counter(
+            "engine_plans",
+            "Networks opened by TensorRT, by what was found where plans are kept: 'cached' (a plan that fits), or, so that it was "
+            "built, 'missing', 'stale' (of another TensorRT or driver), 'foreign' (of another network or GPU, or not safe from "
+            "others), 'broken'.",
+            "model",
+            "state",
+        )
 
     def _bus(self) -> None:
         self.records_published = self._counter("records_published", "Records acknowledged by Kafka.", "topic")
