@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from inference.batcher import Batcher, InferenceWorkers
+from inference.batching import JoinedPasses
 from inference.catalogue import resolve
 from inference.colour_histogram import ColourHistogramEmbedder
 from inference.detector import Detector
@@ -81,7 +82,7 @@ def load_models(
         ModelError: a model is missing, broken or of another kind.
     """
     notes: list[str] = []
-    workers = InferenceWorkers(settings.threads, metrics)
+    workers = JoinedPasses(InferenceWorkers(settings.threads, metrics), metrics, wait=settings.engine.max_wait)
     loaded: list[Callable[[], None]] = [workers.close]
     try:
         detector, note = load_detector(

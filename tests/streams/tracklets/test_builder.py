@@ -356,7 +356,7 @@ class TestAttributes:
         (crop,) = rig.crops
         assert rig.builder.told([crop], {"type": np.full((1, 4), np.nan, np.float32)}) == 1
         (closed,) = rig.builder.close("shutdown")
-        assert closed.attributes == closed.attribute_models == {}
+        assert (closed.attributes, closed.attribute_models) == ({}, {})
         assert rig.builder.told([crop], {"type": np.ones((1, 4), np.float32)}) == 1
 
     def test_wrong_use_is_refused(self) -> None:
