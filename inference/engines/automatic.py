@@ -7,6 +7,7 @@ from pathlib import Path
 
 from inference.engines.gpu import NoGpuError, find_gpu
 from inference.engines.protocol import Engine
+from inference.engines.torch_opening import open_torch
 from inference.errors import ModelError
 from throughline.settings.models import EngineSettings
 from throughline.telemetry.metrics import Metrics
@@ -48,5 +49,12 @@ def _tensorrt(path: Path, settings: EngineSettings, name: str | None, metrics: M
     return open_tensorrt(path, settings, name=name, metrics=metrics)
 
 
-_ON_GPU: dict[str, Callable[[Path, EngineSettings, str | None, Metrics | None], Engine]] = {"TensorRT": _tensorrt}
+def _torch(path: Path, settings: EngineSettings, name: str | None, _: Metrics | None) -> Engine:
+    return open_torch(path, settings, name=name)
+
+
+_ON_GPU: dict[str, Callable[[Path, EngineSettings, str | None, Metrics | None], Engine]] = {
+    "TensorRT": _tensorrt,
+    "torch": _torch,
+}
 """In the order in which they are tried."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from inference.engines.automatic import open_on_gpu
 from inference.engines.onnx_runtime import OnnxRuntimeEngine
 from inference.engines.protocol import Engine
-from inference.errors import ModelError
+from inference.engines.torch_opening import open_torch
 from throughline.settings.models import EngineSettings
 from throughline.telemetry.metrics import Metrics
 
@@ -50,4 +50,4 @@ def open_engine(
         from inference.engines.openvino_engine import OpenVinoEngine  # optional
 
         return OpenVinoEngine(path, name=name, precision=settings.precision)
-    raise ModelError(f"models.engine.kind: {settings.kind} cannot be had on this machine")
+    return open_torch(path, settings, name=name)
