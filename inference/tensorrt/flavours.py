@@ -102,7 +102,8 @@ def load_tensorrt(flavour: Flavour | None = None) -> TensorRT:
                 return found
             missing.append(found)
     wanted = "TensorRT" if flavour is None else flavour
-    raise ModelError(f"{wanted} is not on this machine ({'; '.join(missing)}): pip install 'throughline[tensorrt-rtx]'")
+    extra = "gpu" if flavour == "tensorrt" else "tensorrt-rtx"
+    raise ModelError(f"{wanted} is not on this machine ({'; '.join(missing)}): pip install 'throughline[{extra}]'")
 
 
 def make_log(api: Any) -> Log:

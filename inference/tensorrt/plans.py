@@ -90,6 +90,10 @@ class PlanCache:
         """Where the plan of this key is or would be."""
         return self.folder / key.file_name
 
+    def make_folder(self) -> None:
+        """Makes the folder, for this user alone."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
     def load(self, key: PlanKey) -> tuple[Plan | None, PlanState]:
         """The plan of this key, if it is there and fits, and what was found. Never raises for what a file holds."""
         try:
@@ -133,7 +137,7 @@ class PlanCache:
             _logger.warning("%s cannot be written: %s", self.folder / name, error)
 
     def _write(self, path: Path, parts: list[bytes]) -> None:
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.make_folder()
         descriptor, partial = tempfile.mkstemp(prefix=f".{path.name}.", dir=self.folder)  # only its owner may read or write it
         try:
             with os.fdopen(descriptor, "wb") as file:

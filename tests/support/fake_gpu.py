@@ -3,6 +3,7 @@ memory that was given back meanwhile, is found out."""
 
 from __future__ import annotations
 
+import ctypes
 import itertools
 import threading
 from collections.abc import Callable, Iterator
@@ -25,10 +26,16 @@ class FakeGpu:
     Attributes:
         problems: What a real GPU would have answered with wrong numbers or a crash; tests expect none.
         capacity: Bytes that can be had; None: any.
+        events: What streams did, in order: (what, handle, handle of another stream or 0).
+
+    Args:
+        knows_memory: Whether all memory comes from `FakeMemory`, so that what lies elsewhere is a mistake.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, knows_memory: bool = True) -> None:
         self.problems: list[str] = []
+        self.events: list[tuple[str, int, int]] = []
+        self._knows_memory = knows_memory
         self.capacity: int | None = None
         self.streams: dict[int, FakeStream] = {}
         self.allocated: dict[int, npt.NDArray[Any]] = {}
@@ -43,6 +50,8 @@ class FakeGpu:
     def memory_at(self, address: int, shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
         """Allocated memory, seen as an array of this shape."""
         size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+        if not self._knows_memory:
+            return np.frombuffer((ctypes.c_ubyte * size).from_address(address), dtype).reshape(shape)
         for start, array in list(self.allocated.items()):
             if start <= address and address + size <= start + array.nbytes:
                 flat = array.reshape(-1).view(np.uint8)[address - start : address - start + size]

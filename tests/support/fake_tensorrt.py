@@ -8,17 +8,28 @@ from __future__ import annotations
 import enum
 import itertools
 import json
+import tempfile
 import threading
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
 import onnxruntime
 
+from inference.engines.gpu import Gpu
+from inference.tensorrt.engine import TensorRTEngine
 from inference.tensorrt.flavours import Flavour, TensorRT, make_log
+from inference.tensorrt.memory import GpuMemory
+from inference.tensorrt.opening import Place, open_on
+from inference.tensorrt.plans import PlanCache
 from tests.support.fake_gpu import FakeGpu
+from throughline.settings.models import EngineSettings
+from throughline.telemetry.metrics import Metrics
 
-__all__ = ["FakeApi", "fake_tensorrt"]
+__all__ = ["GPU", "FakeApi", "fake_tensorrt", "open_on_fake"]
+
+GPU = Gpu(0, "Fake GPU", (9, 0), 80 << 30, "13.2")
 
 _MAGIC = b"fake plan\n"
 _NUMPY = {"FLOAT": np.float32, "HALF": np.float16, "INT32": np.int32, "INT64": np.int64}
@@ -318,7 +329,6 @@ class IRuntimeConfig:
 
 class ICudaEngine:
     def __init__(self, api: FakeApi, model: onnx.ModelProto, profile: list[list[int]]) -> None:
-        self.device_memory_size_v2 = _SCRATCH
         self._api = api
         # TensorRT's order need not be that of the file
         self._tensors = [
@@ -330,6 +340,10 @@ class ICudaEngine:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         self._session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+
+    @property
+    def device_memory_size_v2(self) -> int:
+        return _SCRATCH
 
     @property
     def num_io_tensors(self) -> int:
@@ -421,6 +435,7 @@ class IExecutionContext:
             return False
         batch, addresses = self._batch, dict(self._addresses)
         self.streams.add(handle)
+        gpu.events.append(("queue", handle, 0))
 
         def work() -> None:
             self.passes.append(batch)
@@ -440,3 +455,19 @@ def fake_tensorrt(gpu: FakeGpu, *, flavour: Flavour = "tensorrt", version: str =
     log = make_log(api)
     api.logger = log.native
     return TensorRT(api, flavour, version, log)
+
+
+def open_on_fake(
+    path: Path,
+    tensorrt: TensorRT,
+    memory: GpuMemory,
+    *,
+    folder: Path | None = None,
+    metrics: Metrics | None = None,
+    **settings: Any,
+) -> TensorRTEngine:
+    """Opens a network like `inference.tensorrt.opening.open_tensorrt`, in 32 bits unless the settings say otherwise."""
+    with tempfile.TemporaryDirectory() as own:
+        place = Place(tensorrt, GPU, memory, PlanCache(Path(own) if folder is None else folder))
+        chosen = EngineSettings.model_validate({"precision": "float32", **settings})
+        return open_on(place, path, chosen, name=path.stem, metrics=metrics)

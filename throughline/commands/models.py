@@ -1,4 +1,4 @@
-"""`throughline models list|pull|export`: the catalogue of networks, and files for it."""
+"""`throughline models list|pull|export|compile`: the catalogue of networks, and files for it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from throughline.commands import _models_export
+from throughline.commands import _models_compile, _models_export
 from throughline.commands._exit import BAD_INPUT, FAILED, CommandError
 from throughline.commands._output import print_json, print_table, say
 
@@ -19,7 +19,7 @@ __all__ = ["add_parser"]
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Adds the command."""
-    parser = commands.add_parser("models", help="list, fetch and export networks")
+    parser = commands.add_parser("models", help="list, fetch, export and compile networks")
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     listing = actions.add_parser("list", help="list the catalogue, and what of it is on this machine")
     listing.add_argument("--json", action="store_true", help="print one JSON object")
@@ -34,6 +34,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     _models_export.add_arguments(
         actions.add_parser("export", help="write a trained network as an ONNX file, and what that loses")
     )
+    _models_compile.add_arguments(actions.add_parser("compile", help="build networks for TensorRT before they are needed"))
 
 
 def _list(options: argparse.Namespace) -> int:

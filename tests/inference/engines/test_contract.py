@@ -22,6 +22,10 @@ from inference.engines.protocol import DeviceEngine, Engine
 from inference.engines.torch_engine import TorchEngine
 from inference.errors import InferenceError, ModelError
 from inference.networks.parity import drawn_pictures
+from inference.tensorrt.torch_memory import TorchMemory
+from tests.support.fake_gpu import FakeGpu, FakeMemory
+from tests.support.fake_tensorrt import fake_tensorrt, open_on_fake
+from tests.support.fake_torch_cuda import FakeCuda
 from tests.support.onnx_models import write_embedder, write_yolox
 from throughline.types import FloatArray
 
@@ -35,14 +39,27 @@ def torch_on_cpu(path: Path) -> Engine:
     return TorchEngine(path, device="cpu", precision="float32", max_batch=4)
 
 
+def tensorrt(path: Path) -> Engine:
+    gpu = FakeGpu()
+    return open_on_fake(path, fake_tensorrt(gpu), FakeMemory(gpu), max_batch=4)
+
+
+def tensorrt_with_torch(path: Path) -> Engine:
+    gpu = FakeGpu(knows_memory=False)
+    memory = TorchMemory(0, device=torch.device("cpu"), cuda=FakeCuda(gpu))
+    return open_on_fake(path, fake_tensorrt(gpu), memory, max_batch=4)
+
+
 ENGINES: dict[str, Open] = {
     "onnxruntime": lambda path: OnnxRuntimeEngine(path, max_batch=4),
     "openvino": lambda path: OpenVinoEngine(path, max_batch=4),
     "torch": torch_on_cpu,
+    "tensorrt on a fake": tensorrt,
+    "tensorrt with torch on a fake": tensorrt_with_torch,
 }
 
 
-ON_DEVICES = ("torch",)
+ON_DEVICES = ("torch", "tensorrt with torch on a fake")
 """Those that can be fed with what lies on their device."""
 
 
