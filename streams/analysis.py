@@ -11,10 +11,12 @@ import structlog
 
 from inference.ensemble_embedder import EnsembleEmbedder
 from inference.models import Models
+from streams.crop_budget import CropBudget
 from streams.media import Media
+from streams.pressure import Pressure
 from streams.recording import CameraRecorder
 from streams.tracker import TimeNotAdvancingError
-from streams.tracklets import Crop, TrackletBuilder
+from streams.tracklets import Crop, Effort, Observation, TrackletBuilder
 from streams.tracklets.pictures import LEAST_WIDTH, cut
 from streams.view import CameraView
 from throughline.messages import Progress, Tracklet
@@ -41,6 +43,8 @@ class CameraAnalysis:
         metrics: Metrics,
         media: Media,
         recorder: CameraRecorder | None = None,
+        pressure: Pressure | None = None,
+        budget: CropBudget | None = None,
     ) -> None:
         self._site: Final = site
         self._camera: Final = camera
@@ -50,6 +54,8 @@ class CameraAnalysis:
         self._metrics = metrics
         self._media = media
         self._recorder = recorder
+        self._pressure = pressure
+        self._budget = budget
         self._log = structlog.get_logger(__name__).bind(camera=camera.id)
         self._logged: set[tuple[str, type[Exception]]] = set()
         self._view: _View | None = None
@@ -66,7 +72,8 @@ class CameraAnalysis:
         view = self._view = self._view or _View(self._site, self._camera, self._ensemble, size, self._next_track)
         try:
             tracks = await self._track(frame, view)
-            observation = view.builder.observe(tracks, frame)
+            observation = view.builder.observe(tracks, frame, self._effort(frame))
+            self._spend(observation)
             self.last = frame.captured
             await self._describe(observation.crops, view)
             for shot in observation.best_shots:
@@ -140,6 +147,18 @@ class CameraAnalysis:
             except Exception as error:  # noqa: BLE001 - places alone still hold tracks together
                 self._complain(f"{embedder.name} failed", error)
         return replace(detections, embeddings=looks)
+
+    def _effort(self, frame: Frame) -> Effort:
+        return Effort(
+            None if self._budget is None else self._budget.affordable(self._camera.id, frame.captured),
+            1.0 if self._pressure is None else self._pressure.embed_interval,
+        )
+
+    def _spend(self, observation: Observation) -> None:
+        if self._budget is not None:
+            self._budget.spend(self._camera.id, len(observation.crops))
+            self._metrics.crops_put_off.labels(self._camera.id).inc(observation.put_off)
+        self._metrics.crops_described.labels(self._camera.id).inc(len(observation.crops))
 
     async def _describe(self, crops: Sequence[Crop], view: _View) -> None:
         """Describes ``crops`` by every network; one that fails is left out, since the others still tell something."""

@@ -11,7 +11,9 @@ import structlog
 
 from inference.models import Models
 from streams.backoff import Backoff
+from streams.crop_budget import CropBudget
 from streams.media import Media, MediaServer
+from streams.pressure import Pressure
 from streams.recording import Recording
 from streams.worker import CameraWorker
 from throughline.bus.pipeline import Pipeline
@@ -57,6 +59,9 @@ class Fleet:
         self._started = started
         self._recording = recording
         self._cameras = [camera for camera in site.cameras if camera.url is not None]
+        self._pressure = Pressure(site.site, site.streams.pressure, metrics)
+        rate = site.models.crops_per_second
+        self._budget = None if rate is None else CropBudget(rate, max(1, len(self._cameras)))
         self._workers: dict[str, CameraWorker] = {}
         self._crashed: set[str] = set()
         self._log = structlog.get_logger(__name__).bind(site=site.site)
@@ -109,6 +114,8 @@ class Fleet:
                     media_url=self.media_url,
                     started=started,
                     recorder=None if self._recording is None else self._recording.camera(camera),
+                    pressure=self._pressure,
+                    budget=self._budget,
                 )
                 self._workers[camera.id] = worker
                 await worker.run(stop)

@@ -19,7 +19,8 @@ import structlog
 from streams.backoff import Backoff
 from streams.clock import CameraClock, Stamp
 from streams.mailbox import Mailbox
-from streams.sampler import Sampler
+from streams.pressure import Pressure
+from streams.sampler import Sampler, Thinner
 from streams.sources import FrameSource, Picture, Reading, SourceError
 from throughline.redaction import redact_url
 from throughline.settings import CameraSettings, StreamSettings
@@ -69,8 +70,10 @@ class CameraReader:
         make_source: Callable[[], FrameSource],
         mailbox: Mailbox[Frame],
         metrics: Metrics,
+        pressure: Pressure | None = None,
     ) -> None:
         self._camera = camera
+        self._pressure = pressure
         self._settings = settings
         self._make_source = make_source
         self._mailbox = mailbox
@@ -78,6 +81,7 @@ class CameraReader:
         self._log = structlog.get_logger(__name__).bind(camera=camera.id)
         self._clock = CameraClock(camera.clock, settings.future_tolerance)
         self._sampler = Sampler(camera.fps)
+        self._thinner = Thinner()
         self._backoff = Backoff(settings.reconnect_initial, settings.reconnect_max, settings.reconnect_jitter)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"decode {camera.id}", daemon=True)
@@ -182,6 +186,8 @@ class CameraReader:
                 self._metrics.drop("clock")
             elif not self._sampler.wants(stamp.captured):
                 self._metrics.drop("rate")
+            elif not self._thinner.keeps(1.0 if self._pressure is None else self._pressure.rate(self._camera.fps)):
+                self._metrics.drop("pressure")
             else:
                 self._hand_over(number, picture, stamp)
 
@@ -200,6 +206,8 @@ class CameraReader:
         self._handing_over = False
         if dropped:
             self._metrics.drop("busy", dropped)
+            if self._pressure is not None:
+                self._pressure.missed(dropped)
 
 
 class _CameraMetrics:

@@ -6,7 +6,7 @@ from typing import Final
 
 from throughline.times import Instant, seconds_between
 
-__all__ = ["Sampler"]
+__all__ = ["Sampler", "Thinner"]
 
 _ENOUGH: Final = 0.55
 """Share of a period that must be due. Half a period absorbs jitter; the bit more keeps 20 -> 10 and the like off the edge."""
@@ -32,6 +32,21 @@ class Sampler:
             self._credit = min(_MOST, self._credit + seconds_between(self._last, captured) * self._fps)
         self._last = captured
         if self._credit < _ENOUGH:
+            return False
+        self._credit -= 1.0
+        return True
+
+
+class Thinner:
+    """Leaves out an even share of frames."""
+
+    def __init__(self) -> None:
+        self._credit = 0.0
+
+    def keeps(self, share: float) -> bool:
+        """Whether to keep the next frame, where a ``share`` in 0..1 of them is kept."""
+        self._credit += share
+        if self._credit < 1.0 - 1e-9:
             return False
         self._credit -= 1.0
         return True

@@ -13,11 +13,13 @@ import structlog
 
 from inference.models import Models
 from streams.analysis import CameraAnalysis
+from streams.crop_budget import CropBudget
 from streams.mailbox import Mailbox
 from streams.media import Media
+from streams.pressure import Pressure
 from streams.reader import CameraReader, ReaderStatus
 from streams.recording import CameraRecorder
-from streams.sources import FrameSource, is_file, source_of
+from streams.sources import ON_CPU, FrameSource, decoder_for, is_file, source_of
 from throughline.bus.pipeline import Pipeline
 from throughline.messages import CameraStatus, Clock, MatcherRecord, Tracklet
 from throughline.settings import CameraSettings, Site
@@ -52,6 +54,8 @@ class CameraWorker:
         started: Capture time of the first picture of a recording; default: now.
         make_source: Makes the source for each connection; default: what the ``url`` asks for.
         recorder: Records what is detected and tracked.
+        pressure: What gives way where there is too much to do; a recording that is read as fast as possible waits instead.
+        budget: How many pictures of vehicles may be described; likewise.
     """
 
     def __init__(
@@ -67,6 +71,8 @@ class CameraWorker:
         started: Instant | None = None,
         make_source: Callable[[], FrameSource] | None = None,
         recorder: CameraRecorder | None = None,
+        pressure: Pressure | None = None,
+        budget: CropBudget | None = None,
     ) -> None:
         self._site = site
         self._camera = camera
@@ -74,9 +80,13 @@ class CameraWorker:
         self._metrics = metrics
         self._media_url = media_url
         start = to_instant(time.time()) if started is None else started
-        self._make_source = make_source or (lambda: source_of(camera, site.streams, start))
+        decoder = decoder_for(site) if make_source is None else ON_CPU
+        self._make_source = make_source or (lambda: source_of(camera, site.streams, start, decoder))
         self._lossless = is_file(camera) and not camera.realtime
-        self._analysis = CameraAnalysis(site, camera, models, metrics, media, recorder)
+        self._pressure = None if self._lossless else pressure
+        self._analysis = CameraAnalysis(
+            site, camera, models, metrics, media, recorder, self._pressure, None if self._lossless else budget
+        )
         self._log = structlog.get_logger(__name__).bind(camera=camera.id)
         self._reader: CameraReader | None = None
         self._reported: Instant | None = None
@@ -113,7 +123,7 @@ class CameraWorker:
             Exception: what broke the decode thread against all expectation.
         """
         mailbox: Mailbox[Frame] = Mailbox(lossless=self._lossless, capacity=_LOSSLESS_FRAMES if self._lossless else 1)
-        reader = CameraReader(self._camera, self._site.streams, self._make_source, mailbox, self._metrics)
+        reader = CameraReader(self._camera, self._site.streams, self._make_source, mailbox, self._metrics, self._pressure)
         self._reader = reader
         reader.start()
         watching = asyncio.create_task(self._watch(reader), name=f"watch {self._camera.id}")
@@ -149,7 +159,11 @@ class CameraWorker:
                 self._cut_before(frame)
             if self._lossless:
                 await self._pipeline.room()
-            self._publish(await self._analysis.analyse(frame), frame)
+            began = time.monotonic()
+            records = await self._analysis.analyse(frame)
+            if self._pressure is not None:
+                self._pressure.analysed(time.monotonic() - began)
+            self._publish(records, frame)
             self._report_progress(interval=self._site.streams.progress_interval)
 
     async def _next(self, mailbox: Mailbox[Frame], reader: CameraReader) -> Frame | None:

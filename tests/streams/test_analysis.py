@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,13 +12,17 @@ import pytest
 from structlog.testing import capture_logs
 
 from inference.batcher import InferenceWorkers
+from inference.embedder import Description
 from inference.models import Models
 from streams.analysis import CameraAnalysis
+from streams.crop_budget import CropBudget
 from streams.media import Media
+from streams.pressure import Pressure
 from tests.support.cameras import value
 from tests.support.tracking import detections
 from throughline.messages import Tracklet
 from throughline.settings import Site
+from throughline.settings.pressure import PressureSettings, PressureStep
 from throughline.telemetry.metrics import Metrics
 from throughline.times import to_instant
 from throughline.types import ClockSource, Detections, FloatArray, Frame, Pixels, host_image
@@ -65,6 +70,16 @@ class CountingEmbedder:
         """Holds nothing."""
 
 
+class TellingEmbedder(CountingEmbedder):
+    """Tells types, too: buses, and for red pictures nothing that can be used."""
+
+    attributes = ("type",)
+
+    async def describe(self, crops: Sequence[Pixels], *, camera: str = "") -> Description:
+        rows = [[0, 0, 1, 0] if host_image(crop)[..., 2].mean() < 100 else [np.nan] * 4 for crop in crops]
+        return Description(await self.embed(crops, camera=camera), {"type": np.array(rows, np.float32)})
+
+
 @dataclass
 class Rig:
     """The analysis of one camera, fed frame by frame with pictures of coloured vehicles."""
@@ -72,15 +87,20 @@ class Rig:
     tracking: dict[str, Any] = field(default_factory=dict)
     camera: dict[str, Any] = field(default_factory=dict)
     embeds: bool = True
+    embedder: CountingEmbedder = field(default_factory=lambda: CountingEmbedder())
+    pressure: Pressure | None = None
+    budget: CropBudget | None = None
 
     def __post_init__(self) -> None:
         self.metrics = Metrics()
-        self.detector, self.embedder = ScriptedDetector(), CountingEmbedder()
+        self.detector = ScriptedDetector()
         self.workers = InferenceWorkers(1, self.metrics)
         site = Site.model_validate({"site": "harbour", "tracking": self.tracking, "cameras": [{"id": "c01", **self.camera}]})
         embedders = ((self.embedder, 1.0),) if self.embeds else ()
-        models = Models(self.detector, embedders, (), self.workers)
-        self.analysis = CameraAnalysis(site, site.cameras[0], models, self.metrics, Media(5, self.metrics))
+        models = Models(self.detector, embedders, (), self.workers, attributes=("type", "colour"))
+        self.analysis = CameraAnalysis(
+            site, site.cameras[0], models, self.metrics, Media(5, self.metrics), None, self.pressure, self.budget
+        )
         self.number = 0
         self.records: list[Tracklet] = []
 
@@ -191,6 +211,51 @@ class TestLooks:
             await rig.show((100 + 3 * number, 100, 160 + 3 * number, 140, RED))
         (closed,) = rig.analysis.close("shutdown")
         assert (closed.tracklet, closed.sightings) == ("c01-0-1", 16)
+
+
+class TestEffort:
+    """What is described, and what is left for later."""
+
+    async def test_a_budget_lets_vehicles_wait_for_their_turn(self, make_rig: Any) -> None:
+        rig = make_rig(budget=CropBudget(2.0, 1))
+        vehicles = [(20 + 100 * number, 100, 80 + 100 * number, 140, RED) for number in range(6)]
+        for _ in range(30):
+            await rig.show(*vehicles)
+        asked = [len(crops) for crops in rig.embedder.asked]
+        assert sum(asked) == 6
+        assert asked[0] == 2, "what a second brings"
+        assert max(asked[1:]) == 1
+        assert rig.count("crops_described_total") == 6
+        assert rig.count("crops_put_off_total") > 6
+        closed = rig.analysis.close("shutdown")
+        assert [len(record.embeddings) for record in closed] == [1] * 6
+
+    async def test_under_pressure_vehicles_are_looked_at_again_less_often(self, make_rig: Any) -> None:
+        counts = []
+        for stretch in (1.0, 4.0):
+            metrics = Metrics()
+            settings = PressureSettings(steps=(PressureStep(name="fewer", embed_interval=stretch),), over=1.0)
+            pressure = Pressure("harbour", settings, metrics, itertools.count(0.0).__next__)
+            for _ in range(10):
+                pressure.missed(1)
+            rig = make_rig(pressure=pressure)
+            for number in range(50):
+                await rig.show((20 + 10 * number, 100, 80 + 10 * number, 140, RED))
+            counts.append(rig.count("crops_described_total"))
+        assert counts[0] >= 2 * counts[1] >= 4
+
+
+async def test_what_heads_tell_goes_into_the_record(make_rig: Any) -> None:
+    rig = make_rig(embedder=TellingEmbedder())
+    for _ in range(10):
+        await rig.show((100, 100, 160, 140, BLUE), (300, 100, 360, 140, RED))
+    bus, unknown = rig.analysis.close("shutdown")
+    assert bus.attributes == {"type": (0, 0, 1, 0)}
+    assert bus.attribute_models == {"type": ("mean-colour", "1" * 16)}
+    assert bus.types["bus"] > unknown.types["bus"]
+    assert unknown.attributes == unknown.attribute_models == {}
+    assert len(unknown.embeddings) == 1
+    assert value(rig.metrics, "inference_failures_total", model="mean-colour") == 1
 
 
 async def test_what_becomes_of_tracks_is_counted(make_rig: Any) -> None:

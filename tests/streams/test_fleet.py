@@ -16,7 +16,9 @@ from tests.support.vehicles import ColourEmbedder, RedCarDetector
 from throughline.bus.memory import MemoryBus
 from throughline.messages import MatcherRecord, Progress, Tracklet, decode_record
 from throughline.settings import Site, StreamSettings
+from throughline.settings.pressure import PressureSettings
 from throughline.telemetry.metrics import Metrics
+from throughline.types import Detections, Frame
 
 MakeFleet = Callable[..., Fleet]
 
@@ -65,6 +67,32 @@ async def test_it_ends_when_all_footage_is_over(clip: Path, make_fleet: MakeFlee
     assert ends_of_stream(bus) == {"c01", "c02"}
     starts = {record.start for record in records(bus) if isinstance(record, Tracklet)}
     assert len(starts) == 1  # both recordings begin at the same instant
+
+
+@pytest.mark.parametrize("realtime", [True, False])
+async def test_only_live_cameras_give_way_under_pressure(
+    clip: Path, settings: StreamSettings, metrics: Metrics, bus: MemoryBus, realtime: bool
+) -> None:
+    """The detector takes a third of a second for each of ten frames a second; a recording that is not played live waits."""
+
+    class Slow(RedCarDetector):
+        async def detect(self, frame: Frame) -> Detections:
+            await asyncio.sleep(0.3 if realtime else 0.02)
+            return await super().detect(frame)
+
+    pressure = PressureSettings(over=0.1, slow=0.01)
+    streams = settings.model_copy(update={"pressure": pressure})
+    camera = {"id": "c01", "url": str(clip), "realtime": realtime}
+    site = Site.model_validate({"site": "harbour", "streams": streams, "cameras": [camera]})
+    fleet = Fleet(site, bus, Models(Slow(), ((ColourEmbedder(), 1.0),), (), InferenceWorkers(1, metrics)), metrics)
+    stop = asyncio.Event()
+    running = asyncio.create_task(fleet.run(stop))
+    if realtime:
+        taken = {"site": "harbour", "step": "fewer-looks", "change": "taken"}
+        await until(lambda: value(metrics, "pressure_changes_total", **taken) == 1)
+        stop.set()
+    await asyncio.wait_for(running, 60)
+    assert (value(metrics, "pressure_step", site="harbour", step="none") == 0) == realtime
 
 
 async def test_cameras_that_fail_stop_nobody(clip: Path, make_fleet: MakeFleet, metrics: Metrics, bus: MemoryBus) -> None:

@@ -1,15 +1,18 @@
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable
 
 import pytest
 
 from streams.mailbox import Mailbox
+from streams.pressure import Pressure
 from streams.reader import CameraReader
 from streams.sources import FailureReason, Reading, SourceError
 from tests.support.cameras import ScriptedSource, picture, until, value
 from throughline.settings import CameraSettings, StreamSettings
+from throughline.settings.pressure import PressureSettings, PressureStep
 from throughline.telemetry.metrics import Metrics
 from throughline.types import Frame
 
@@ -29,8 +32,8 @@ MakeReader = Callable[..., CameraReader]
 
 @pytest.fixture
 def make_reader(camera: CameraSettings, settings: StreamSettings, metrics: Metrics) -> MakeReader:
-    def make(source: ScriptedSource, mailbox: Mailbox[Frame]) -> CameraReader:
-        return CameraReader(camera, settings, lambda: source, mailbox, metrics)
+    def make(source: ScriptedSource, mailbox: Mailbox[Frame], pressure: Pressure | None = None) -> CameraReader:
+        return CameraReader(camera, settings, lambda: source, mailbox, metrics, pressure)
 
     return make
 
@@ -112,6 +115,33 @@ async def test_a_full_mailbox_drops_the_oldest_and_counts_it(make_reader: MakeRe
     (frame,) = await drain(mailbox)
     assert frame.number == 9
     assert value(metrics, "frames_dropped_total", camera="c01", reason="busy") == 9
+    await reader.stop()
+
+
+async def test_under_pressure_frames_are_left_out_evenly_and_counted(make_reader: MakeReader, metrics: Metrics) -> None:
+    """The step comes into force half way, because of frames that gave way to newer ones."""
+    half = PressureSettings(steps=(PressureStep(name="half", analysed_rate=0.5),), over=1.0)
+    pressure = Pressure("harbour", half, metrics, itertools.count(0.0, 0.1).__next__)
+    script: list[Reading | SourceError | Callable[[], None]] = [picture(n / 10) for n in range(40)]
+    script.insert(20, lambda: pressure.missed(20))
+    mailbox: Mailbox[Frame] = Mailbox(lossless=True, capacity=40)
+    reader = make_reader(ScriptedSource([script]), mailbox, pressure)
+    for _ in range(11):
+        pressure.analysed(0.0)
+    reader.start()
+    numbers = [frame.number for frame in await drain(mailbox)]
+    assert numbers == [*range(20), *range(21, 40, 2)]
+    assert value(metrics, "frames_dropped_total", camera="c01", reason="pressure") == 10
+    assert value(metrics, "frames_dropped_total", camera="c01", reason="rate") == 0
+    await reader.stop()
+
+
+async def test_frames_that_give_way_are_told_to_whoever_watches_the_pressure(make_reader: MakeReader, metrics: Metrics) -> None:
+    pressure = Pressure("harbour", PressureSettings(over=1.0), metrics, itertools.count(0.0).__next__)
+    reader = make_reader(ScriptedSource([[picture(n / 10) for n in range(12)]]), Mailbox(), pressure)
+    reader.start()
+    await until(lambda: reader.status().state == "ended")
+    assert value(metrics, "pressure_changes_total", site="harbour", step="fewer-looks", change="taken") == 1
     await reader.stop()
 
 

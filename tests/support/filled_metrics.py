@@ -28,6 +28,8 @@ _VALUES = {
     "link": ("c01->c02", "unlisted"),
     "stage": ("provisional", "confirmed"),
     "bin": ("0-0.5", "0.995-1"),
+    "step": ("none", "fewer-looks"),
+    "change": ("taken", "taken_back"),
     "event": ("started", "confirmed", "lost", "found", "ended"),
 }
 

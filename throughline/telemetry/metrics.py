@@ -83,10 +83,29 @@ class Metrics:
         self.frames_analysed = self._counter("frames_analysed", "Frames that went through detection and tracking.", "camera")
         self.frames_dropped = self._counter(
             "frames_dropped",
-            "Frames not analysed, by reason: 'rate' (above the analysed rate), 'busy' (a newer one took its place in the "
-            "mailbox), 'damaged' (could not be decoded), 'clock' (its time did not advance), 'failed' (analysis failed).",
+            "Frames not analysed, by reason: 'rate' (above the analysed rate), 'pressure' (left out by the step in force), "
+            "'busy' (a newer one took its place in the mailbox), 'damaged' (could not be decoded), 'clock' (its time did not "
+            "advance), 'failed' (analysis failed).",
             "camera",
             "reason",
+        )
+        self.pressure_step = self._gauge(
+            "pressure_step",
+            "1 for the step of streams.pressure that is in force; 'none': all that is asked for is done.",
+            "site",
+            "step",
+        )
+        self.pressure_changes = self._counter(
+            "pressure_changes", "Steps of streams.pressure 'taken' and 'taken_back'.", "site", "step", "change"
+        )
+        self.crops_described = self._counter(
+            "crops_described", "Pictures of vehicles given to embedders and attribute networks.", "camera"
+        )
+        self.crops_put_off = self._counter(
+            "crops_put_off",
+            "Pictures worth describing that models.crops_per_second left no room for; their vehicles come up again with the next "
+            "frame.",
+            "camera",
         )
         self.camera_connected = self._gauge("camera_connected", "1 while frames arrive.", "camera")
         self.camera_reconnects = self._counter(
