@@ -3,6 +3,10 @@
 ``python -m benchmarks.pipeline --cameras 4 --seconds 60`` plays a clip, enlarged to 1080p, from as many RTSP cameras, runs
 the product as a user would (``throughline run``, embedded broker) and reads its own metrics. A delay that grows is shown by
 comparing the first and the last third of the run. With ``--json`` the last line of stdout is one JSON object.
+
+``python -m benchmarks.pipeline --compare 2,4,6`` sets it beside the script that one would write instead
+(`benchmarks._peer_script`), with so many cameras, on the same footage, network and cores, one after the other. There the
+product runs without embedders and matcher, since the script has neither, and once more with its embedder.
 """
 
 from __future__ import annotations
@@ -14,18 +18,21 @@ import subprocess
 import sys
 import tempfile
 import time
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from benchmarks._processes import cpu_seconds, first_json_line, free_port, python_process, resident_megabytes, wait_until_ready
-from simulation.virtual_cameras import View, cut_cameras
-from throughline.cache import cache_folder
+from benchmarks._live_cameras import enlarged, live_cameras, site_file
+from benchmarks._pipeline_peer import Load, PipelineRun, Product, Script, as_json, measure, report
+from benchmarks._processes import cpu_seconds, free_port, python_process, resident_megabytes, wait_until_ready
+from inference.catalogue import resolve
 from throughline.commands._shared_data import shared_data
 from throughline.telemetry.scrape import Scrape
 
 __all__ = ["main"]
 
+_OURS = Product("Throughline")
+_SCRIPT = Script("the script")
+_TUNED = Script("the script, tuned", tuned=True)
 _LATENCY = "throughline_capture_to_tracklet_seconds"
 
 
@@ -33,6 +40,12 @@ def main() -> int:
     """Runs the benchmark and prints its table."""
     options = _options()
     with tempfile.TemporaryDirectory() as folder:
+        if options.compare:
+            runs = _compare(options, Path(folder))
+            print(report(runs, _OURS.name, _SCRIPT.name))
+            if options.json:
+                print(as_json(runs))
+            return 0
         result = _measure(options, Path(folder))
     _print(result)
     if options.json:
@@ -56,6 +69,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--warm-up", type=float, default=10.0)
     parser.add_argument("--transport", choices=("tcp", "udp"), default="tcp")
+    parser.add_argument("--compare", type=_counts, default=(), metavar="N,...", help="beside the script, with so many cameras")
+    parser.add_argument("--contestants", nargs="*", help="of the comparison: only those with one of these words in their names")
     parser.add_argument("--only", choices=("streams",), help="leave the matcher out")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
@@ -64,22 +79,44 @@ def _options() -> argparse.Namespace:
     return options
 
 
+def _counts(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split(","))
+
+
 def _measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
-    clip = _enlarged(options)
-    names = [f"c{number:02d}" for number in range(1, options.cameras + 1)]
-    rtsp_log, run_log = folder / "rtsp.log", folder / "run.log"
-    delays = [argument for k, name in enumerate(names) for argument in ("--delay", f"{name}={k * 0.025:g}")]
-    server_arguments = ["-m", "simulation.rtsp", "--port", "0", *(f"{name}={clip}" for name in names), *delays]
-    with python_process(server_arguments, rtsp_log, output=subprocess.PIPE) as server:
-        announced = first_json_line(server, rtsp_log)
-        metrics_port = free_port()
-        site = folder / "site.yaml"
-        site.write_text(_site(options, names, announced["port"], metrics_port))
+    clip = enlarged(options.clip, (options.width, options.height), options.source_fps)
+    log, site, port = folder / "run.log", folder / "site.yaml", free_port()
+    with live_cameras(clip, options.cameras, folder) as cameras:
+        text = site_file(
+            cameras,
+            detector=options.detector,
+            embedders=[options.embedder],
+            fps=options.fps,
+            transport=options.transport,
+            metrics_port=port,
+        )
+        site.write_text(text, encoding="utf-8")
         arguments = ["-m", "throughline.commands", "run", str(site), *(["--only", options.only] if options.only else [])]
-        with python_process(arguments, run_log, output=subprocess.DEVNULL) as product:
-            wait_until_ready(product, metrics_port, run_log)
+        with python_process(arguments, log, output=subprocess.DEVNULL) as product:
+            wait_until_ready(product, port, log)
             time.sleep(options.warm_up)
-            return _observe(options, names, metrics_port, server.pid, product.pid)
+            return _observe(options, list(cameras.names), port, cameras.server, product.pid)
+
+
+def _compare(options: argparse.Namespace, folder: Path) -> list[PipelineRun]:
+    clip = enlarged(options.clip, (options.width, options.height), options.source_fps)
+    detector = resolve(options.detector, "detector").path
+    if detector is None:
+        raise SystemExit(f"{options.detector} has no file: the script needs one")
+    runs = []
+    for count in options.compare:
+        load = Load(clip, str(detector), count, options.fps, options.source_fps, options.transport)
+        for contestant in (_OURS, Product("Throughline with its embedder", (options.embedder,)), _SCRIPT, _TUNED):
+            if options.contestants and not any(word in contestant.name for word in options.contestants):
+                continue
+            runs.append(measure(contestant, load, folder, warm_up=options.warm_up, seconds=options.seconds))
+            print(runs[-1], file=sys.stderr, flush=True)
+    return runs
 
 
 def _observe(options: argparse.Namespace, names: list[str], port: int, server: int, product: int) -> dict[str, Any]:
@@ -132,34 +169,6 @@ def _observe(options: argparse.Namespace, names: list[str], port: int, server: i
 def _mean(first: Scrape, last: Scrape, name: str, model: str) -> float:
     calls = last.total(f"{name}_count", model=model) - first.total(f"{name}_count", model=model)
     return (last.total(f"{name}_sum", model=model) - first.total(f"{name}_sum", model=model)) / max(calls, 1)
-
-
-def _enlarged(options: argparse.Namespace) -> Path:
-    view = View(
-        id=f"enlarged-{options.width}x{options.height}",
-        crop=None,
-        size=(options.width, options.height),
-        fps=options.source_fps,
-        bitrate=4_000_000,
-    )
-    print(f"Preparing {options.width}x{options.height} footage at {options.source_fps:g} fps ...", file=sys.stderr)
-    return cut_cameras(options.clip, [view], cache_folder("benchmarks"))[0].path
-
-
-def _site(options: argparse.Namespace, names: list[str], rtsp_port: int, metrics_port: int) -> str:
-    site = {
-        "site": "benchmark",
-        "kafka": {"bootstrap_servers": "embedded", "embedded_port": free_port()},
-        "models": {"detector": options.detector, "embedders": [{"model": options.embedder}]},
-        "telemetry": {"port": metrics_port, "log_level": "warning"},
-        "search": {"port": 0},
-        "cameras": [
-            {"id": name, "url": f"rtsp://127.0.0.1:{rtsp_port}/{name}", "fps": options.fps, "transport": options.transport}
-            for name in names
-        ],
-        "links": [{"from": one, "to": other, "travel": {"min": 0, "typical": 5, "max": 14}} for one, other in pairwise(names)],
-    }
-    return json.dumps(site, indent=1)  # JSON is YAML
 
 
 def _print(result: dict[str, Any]) -> None:

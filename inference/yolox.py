@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import threading
+from dataclasses import dataclass
 
 import numpy as np
 
 from inference.batcher import Batcher
-from inference.engines.protocol import Engine
+from inference.engines.protocol import Engine, ResizableEngine
 from inference.errors import ModelError
 from inference.letterbox import Placement
 from inference.pictures.choice import operations_for
-from inference.pictures.protocol import AnyBatch
-from inference.yolox_head import YoloxHead
+from inference.pictures.protocol import AnyBatch, VehicleFinder
+from inference.yolox_head import COARSEST, YoloxHead
 from throughline.types import VEHICLE_TYPES, Detections, Frame, IntArray
 
 __all__ = ["YoloxDetector"]
 
+_WORTH_IT = 0.9
+"""Share of the input beyond which a network of its own is not worth its memory."""
 _COCO_CLASSES = 80
 _COCO_VEHICLES = {2: "car", 3: "motorcycle", 5: "bus", 7: "truck"}
 _SYNONYMS = {"motorbike": "motorcycle", "van": "car", "lorry": "truck"}
@@ -31,6 +36,10 @@ class YoloxDetector:
     Suppression works inside each class; boxes of different classes that overlap by more than ``across_classes_iou`` are
     taken for one vehicle, and the better one stays. Cells that lose here are not detections that were dropped: a head
     fires several times for each object.
+
+    A picture that is wider or higher than the input leaves a part of it grey: more than a third of a square one, with
+    pictures of 16:9. Where the engine can be had for other sizes (`ResizableEngine`), nothing is computed there; one is made
+    for each shape of picture, when the first of that shape comes.
 
     Args:
         engine: The network.
@@ -56,14 +65,18 @@ class YoloxDetector:
         self._batcher = batcher
         shapes = engine.output_shapes
         _check_shapes(engine, shapes)
-        self._head = YoloxHead(engine.input_shape, _class_map(engine, shapes[0][1] - 5), min_confidence)
-        if shapes[0][0] != self._head.anchors:
+        self._classes = _class_map(engine, shapes[0][1] - 5)
+        self._options = _Options(min_confidence, nms_iou, across_classes_iou)
+        whole = _sized(engine, self._classes, self._options)
+        if shapes[0][0] != whole.head.anchors:
             raise ModelError(
-                f"{engine.name}: expected a YOLOX-type output of {self._head.anchors} rows for its input of "
+                f"{engine.name}: expected a YOLOX-type output of {whole.head.anchors} rows for its input of "
                 f"{engine.input_shape[2]}x{engine.input_shape[1]} (strides 8, 16, 32), found {shapes[0][0]}"
             )
         self._operations = operations_for(engine)
-        self._find = self._operations.finder(self._head, nms_iou=nms_iou, across_classes_iou=across_classes_iou)
+        self._whole = whole
+        self._sizes = {engine.input_shape[1:]: whole}
+        self._making = threading.Lock()
 
     @property
     def name(self) -> str:
@@ -77,20 +90,75 @@ class YoloxDetector:
 
     async def detect(self, frame: Frame) -> Detections:
         """Vehicles in the whole picture, best score first."""
+        size = self._needed(frame.image.shape)
+        network = self._sizes.get(size)
+        if network is None:
+            network = await asyncio.to_thread(self._make, size)
         placements: list[Placement] = []
 
         def prepare() -> AnyBatch:
-            batch, placements[:] = self._operations.letterbox([frame.image], self._head.height, self._head.width)
+            head = network.head
+            batch, placements[:] = self._operations.letterbox([frame.image], head.height, head.width)
             return batch
 
         def finish(outputs: tuple[AnyBatch, ...]) -> Detections:
-            return self._find(outputs[0], placements)[0]
+            return network.find(outputs[0], placements)[0]
 
-        return await self._batcher.submit(self._engine, prepare, finish, camera=frame.camera)
+        return await self._batcher.submit(network.engine, prepare, finish, camera=frame.camera)
 
     def close(self) -> None:
         """Frees the network."""
-        self._engine.close()
+        with self._making:
+            for network in self._sizes.values():
+                network.engine.close()
+
+    def _needed(self, shape: tuple[int, ...]) -> tuple[int, int]:
+        """Height and width of the part of the input that a picture of this shape covers, as far as cells go."""
+        _, height, width = self._engine.input_shape
+        scaled = Placement.of(shape, height, width).scaled
+        return min(height, -(-scaled[1] // COARSEST) * COARSEST), min(width, -(-scaled[0] // COARSEST) * COARSEST)
+
+    def _make(self, size: tuple[int, int]) -> _Sized:
+        """The network for inputs of this size; the whole one, where it cannot be had or would spare little."""
+        with self._making:
+            if size not in self._sizes:
+                self._sizes[size] = self._resized(size) or self._whole
+            return self._sizes[size]
+
+    def _resized(self, size: tuple[int, int]) -> _Sized | None:
+        _, height, width = self._engine.input_shape
+        if not isinstance(self._engine, ResizableEngine) or size[0] * size[1] > _WORTH_IT * height * width:
+            return None
+        engine = self._engine.resized(*size)
+        if engine is None:
+            return None
+        network = _sized(engine, self._classes, self._options)
+        if engine.output_shapes == ((network.head.anchors, self._engine.output_shapes[0][1]),):
+            return network
+        engine.close()
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Options:
+    min_confidence: float
+    nms_iou: float
+    across_classes_iou: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Sized:
+    """The network for inputs of one size."""
+
+    engine: Engine
+    head: YoloxHead
+    find: VehicleFinder[AnyBatch]
+
+
+def _sized(engine: Engine, classes: IntArray, options: _Options) -> _Sized:
+    head = YoloxHead(engine.input_shape, classes, options.min_confidence)
+    finder = operations_for(engine).finder(head, nms_iou=options.nms_iou, across_classes_iou=options.across_classes_iou)
+    return _Sized(engine, head, finder)
 
 
 def _check_shapes(engine: Engine, shapes: tuple[tuple[int, ...], ...]) -> None:

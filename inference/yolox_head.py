@@ -11,9 +11,11 @@ import numpy as np
 
 from throughline.types import Detections, FloatArray, IntArray
 
-__all__ = ["LARGEST_LOG_SIZE", "YoloxHead"]
+__all__ = ["COARSEST", "LARGEST_LOG_SIZE", "YoloxHead"]
 
 _STRIDES = (8, 16, 32)
+COARSEST = _STRIDES[-1]
+"""Pixels from cell to cell of the coarsest grid: sizes of inputs are multiples of it."""
 LARGEST_LOG_SIZE = 8.0
 """Beyond e^8 cells a box covers any input; a cap keeps a broken network from overflowing."""
 

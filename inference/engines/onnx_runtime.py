@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
+from inference.engines.onnx_input_size import with_input_size
 from inference.engines.passes import Passes
 from inference.engines.protocol import weights_hash
 from inference.errors import InferenceError, ModelError
@@ -29,17 +30,20 @@ class OnnxRuntimeEngine:
         path: ONNX file with one float32 input (batch, channels, height, width); only the batch may vary.
         name: Name of the model; default: the file's name without its ending.
         max_batch: Most pictures in one pass where the file leaves it open; on a CPU more brings no speed, only memory.
+        size: Height and width of its pictures, where they are not to be those of the file; see `resized`.
 
     Raises:
-        ModelError: the file is missing, broken or of another kind.
+        ModelError: the file is missing, broken or of another kind, or cannot be had for this size.
     """
 
-    def __init__(self, path: Path, *, name: str | None = None, max_batch: int | None = 16) -> None:
+    def __init__(
+        self, path: Path, *, name: str | None = None, max_batch: int | None = 16, size: tuple[int, int] | None = None
+    ) -> None:
         if not path.is_file():
             raise ModelError(f"{path}: no such model file; check the path, or use a name from the catalogue: {_ADVICE}")
         self._path = path
         self._name = path.stem if name is None else name
-        self._session: Any = _open(path)
+        self._session: Any = _open(path, size)
         self._input, batch, self._input_shape = _picture_input(path, self._session)
         self._fixed_batch = batch
         self._max_batch = batch if batch is not None else max_batch
@@ -93,6 +97,13 @@ class OnnxRuntimeEngine:
         """Runs the network; see `inference.engines.protocol.Engine.infer`."""
         return self._passes.run(batch, self._pass)
 
+    def resized(self, height: int, width: int) -> OnnxRuntimeEngine | None:
+        """The same network for pictures of another size; see `inference.engines.protocol.ResizableEngine.resized`."""
+        try:
+            return OnnxRuntimeEngine(self._path, name=self._name, max_batch=self._max_batch, size=(height, width))
+        except ModelError:  # sizes are written into its inner parts, too
+            return None
+
     def close(self) -> None:
         """Frees the session."""
         self._session = None
@@ -120,16 +131,18 @@ class OnnxRuntimeEngine:
         return tuple(tuple(output.shape[1:]) for output in outputs)
 
 
-def _open(path: Path) -> Any:
+def _open(path: Path, size: tuple[int, int] | None) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.inter_op.allow_spinning", "0")
-    options.log_severity_level = 3  # errors only: warnings about folded constants mean nothing to a user
+    # Errors only: warnings about folded constants mean nothing to a user; nor do errors, of a size that is merely tried.
+    options.log_severity_level = 3 if size is None else 4
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        model = str(path) if size is None else with_input_size(path.read_bytes(), *size)
+        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # its exceptions share no base class below Exception
         raise ModelError(
             f"{path}: not an ONNX model that ONNX Runtime can load ({_first_line(error)}); get the file again: {_ADVICE}"

@@ -45,6 +45,7 @@ class OpenVinoEngine:
             ``float16`` round everything else to 16 bits, where the processor can. ``int8``: as ``auto``, of such a file only.
         streams: Calls side by side; 0: as many as there are inference workers by default, one for each core, four at most.
         max_batch: Most pictures in one pass where the file leaves it open.
+        size: Height and width of its pictures, where they are not to be those of the file; see `resized`.
 
     Raises:
         ModelError: OpenVINO is not installed, the file is missing, broken or of another kind, or the processor cannot compute in
@@ -59,6 +60,7 @@ class OpenVinoEngine:
         precision: CpuPrecision = "auto",
         streams: int = 0,
         max_batch: int | None = 16,
+        size: tuple[int, int] | None = None,
     ) -> None:
         if not path.is_file():
             raise ModelError(f"{path}: no such model file; check the path, or use a name from the catalogue: {_ADVICE}")
@@ -66,11 +68,13 @@ class OpenVinoEngine:
         self._path = path
         self._name = path.stem if name is None else name
         self._hash = weights_hash(path)
-        model = _read(core, path)
+        self._precision: CpuPrecision = precision
+        self._streams = streams or min(available_cores(), _MOST_STREAMS)
+        model = _read(core, path, size)
         self._metadata = _metadata(model)
         input_shape, fixed = _picture_input(path, model)
         hint = _hint(core, precision, self._name, self._metadata)
-        self._compiled: Any = _compile(core, model, path, hint, streams or min(available_cores(), _MOST_STREAMS))
+        self._compiled: Any = _compile(core, model, path, hint, self._streams)
         self._requests = threading.local()
         self._output_names = tuple(_any_name(output, index) for index, output in enumerate(self._compiled.outputs))
         self._passes = Passes(self._name, input_shape, self._probe(input_shape, fixed), fixed, fixed or max_batch)
@@ -118,6 +122,20 @@ class OpenVinoEngine:
     def infer(self, batch: FloatArray) -> tuple[FloatArray, ...]:
         """Runs the network; see `inference.engines.protocol.Engine.infer`."""
         return self._passes.run(batch, self._pass)
+
+    def resized(self, height: int, width: int) -> OpenVinoEngine | None:
+        """The same network for pictures of another size; see `inference.engines.protocol.ResizableEngine.resized`."""
+        try:
+            return OpenVinoEngine(
+                self._path,
+                name=self._name,
+                precision=self._precision,
+                streams=self._streams,
+                max_batch=self.max_batch,
+                size=(height, width),
+            )
+        except ModelError:  # sizes are written into its inner parts, too
+            return None
 
     def close(self) -> None:
         """Frees the network; what runs is finished first."""
@@ -169,9 +187,13 @@ def _without_telemetry() -> Iterator[None]:
         sys.modules.update(before)
 
 
-def _read(core: Any, path: Path) -> Any:
+def _read(core: Any, path: Path, size: tuple[int, int] | None) -> Any:
     try:
-        return core.read_model(str(path))
+        model = core.read_model(str(path))
+        if size is not None:
+            batch, channels, *_ = model.inputs[0].partial_shape
+            model.reshape([batch, channels, *size])
+        return model
     except RuntimeError as error:
         raise ModelError(
             f"{path}: not an ONNX model that OpenVINO can load ({_reason(error)}); get the file again: {_ADVICE}"

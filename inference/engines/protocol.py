@@ -12,7 +12,7 @@ from throughline.types import FloatArray
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["DeviceEngine", "Engine", "sha256_of", "weights_hash"]
+__all__ = ["DeviceEngine", "Engine", "ResizableEngine", "sha256_of", "weights_hash"]
 
 
 class Engine(Protocol):
@@ -70,6 +70,19 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Frees the network; safe to call twice."""
+        ...
+
+
+@runtime_checkable
+class ResizableEngine(Engine, Protocol):
+    """An engine that may be had for pictures of another size as well."""
+
+    def resized(self, height: int, width: int) -> Engine | None:
+        """The same network for pictures of this size: to be closed by itself; None: the file allows no other size.
+
+        Sizes must be those that the network's strides divide. What it sees of a picture hardly depends on how much of the input
+        lies beyond the picture's edge, but is not the same to the last bit.
+        """
         ...
 
 

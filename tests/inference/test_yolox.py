@@ -10,14 +10,27 @@ import onnxruntime
 import pytest
 
 from inference.batcher import InferenceWorkers
+from inference.catalogue import find, locate, model_folders
 from inference.detector import Detector
 from inference.engines.onnx_runtime import OnnxRuntimeEngine
-from inference.errors import ModelError
+from inference.engines.protocol import Engine
+from inference.errors import InferenceError, ModelError
+from inference.nms import overlaps
 from inference.yolox import YoloxDetector
 from inference.yolox_head import YoloxHead
 from tests.support.detection_reference import reference_decode, reference_input, reference_suppression
 from tests.support.onnx_models import write_embedder, write_yolox
 from throughline.types import VEHICLE_TYPES, ClockSource, Detections, Frame, Image
+
+
+class _OfOneSize:
+    """An engine that cannot be had for other sizes, as those on a GPU cannot."""
+
+    def __init__(self, engine: OnnxRuntimeEngine) -> None:
+        self.name, self.hash, self.metadata = engine.name, engine.hash, engine.metadata
+        self.input_shape, self.output_shapes, self.output_names = engine.input_shape, engine.output_shapes, engine.output_names
+        self.max_batch, self.infer, self.close = engine.max_batch, engine.infer, engine.close
+
 
 COCO = {2: 0, 3: 1, 5: 2, 7: 3}
 
@@ -62,7 +75,7 @@ async def test_it_finds_what_the_reference_finds_in_noise(
 @pytest.mark.parametrize("clip", ["highway", "residential", "junction-1"])
 async def test_it_finds_what_the_reference_finds_on_real_footage(shared_data: Path, workers: InferenceWorkers, clip: str) -> None:
     path = shared_data / "models" / "yolox_nano.onnx"
-    detector = YoloxDetector(OnnxRuntimeEngine(path), workers)
+    detector = YoloxDetector(_OfOneSize(OnnxRuntimeEngine(path)), workers)
     vehicles = 0
     with av.open(str(shared_data / "clips" / f"{clip}.mp4")) as footage:
         for number, picture in enumerate(footage.decode(video=0)):
@@ -73,6 +86,81 @@ async def test_it_finds_what_the_reference_finds_on_real_footage(shared_data: Pa
             _assert_same(found, _reference(path, image, 416, COCO, 0.1, 0.8))
             vehicles += int((found.scores > 0.5).sum())
     assert vehicles >= 2
+
+
+class _Resizable:
+    """An engine that tells which sizes it was asked for."""
+
+    def __init__(self, path: Path) -> None:
+        self.engine = OnnxRuntimeEngine(path)
+        self.sizes: list[tuple[int, int]] = []
+        self.made: list[OnnxRuntimeEngine] = []
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.engine, name)
+
+    def resized(self, height: int, width: int) -> Engine | None:
+        self.sizes.append((height, width))
+        made = self.engine.resized(height, width)
+        self.made += [] if made is None else [made]
+        return made
+
+
+@pytest.mark.parametrize(("height", "width", "size"), [(90, 320, (32, 64)), (320, 90, (64, 32)), (90, 160, None)])
+async def test_nothing_is_computed_where_no_picture_is(
+    tmp_path: Path, workers: InferenceWorkers, height: int, width: int, size: tuple[int, int] | None
+) -> None:
+    path = write_yolox(tmp_path / "tiny.onnx")
+    engine = _Resizable(path)
+    detector = YoloxDetector(engine, workers)  # type: ignore[arg-type]  # it hands on the rest
+    image = np.random.default_rng(height).integers(0, 256, (height, width, 3), np.uint8)
+    found = [await detector.detect(_frame(image)) for _ in range(2)]
+    assert engine.sizes == ([] if size is None else [size])
+    assert [made.input_shape for made in engine.made] == ([] if size is None else [(3, *size)])
+    # Each cell of this network sees nothing but itself, so what lies on the picture is the same to the last bit; boxes from
+    # the grey part reach into the picture at best, and are gone.
+    whole = await YoloxDetector(_OfOneSize(OnnxRuntimeEngine(path)), workers, across_classes_iou=None, nms_iou=1).detect(
+        _frame(image)
+    )
+    assert len(found[0])
+    for detections in found:
+        for box, score in zip(detections.boxes, detections.scores, strict=True):
+            assert (np.abs(whole.boxes - box).max(axis=1) + np.abs(whole.scores - score)).min() < 0.02
+    detector.close()
+    for made in engine.made:
+        with pytest.raises(InferenceError, match="closed"):
+            made.infer(np.zeros((1, *made.input_shape), np.float32))
+
+
+async def test_a_network_with_its_sizes_written_into_it_sees_the_whole_input(workers: InferenceWorkers) -> None:
+    path = locate(find("vehicle-detector"), model_folders())
+    assert path is not None
+    engine = _Resizable(path)
+    detector = YoloxDetector(engine, workers)  # type: ignore[arg-type]  # it hands on the rest
+    await detector.detect(_frame(np.zeros((480, 640, 3), np.uint8)))
+    assert engine.sizes == [(384, 512)]
+    assert not engine.made
+    detector.close()
+
+
+@pytest.mark.shared_data
+@pytest.mark.parametrize("clip", ["highway", "residential", "junction-1"])
+async def test_sure_vehicles_are_the_same_with_the_grey_part_left_out(
+    shared_data: Path, workers: InferenceWorkers, clip: str
+) -> None:
+    path = shared_data / "models" / "yolox_nano.onnx"
+    whole, cut = YoloxDetector(_OfOneSize(OnnxRuntimeEngine(path)), workers), YoloxDetector(OnnxRuntimeEngine(path), workers)
+    agreement = []
+    with av.open(str(shared_data / "clips" / f"{clip}.mp4")) as footage:
+        for number, picture in enumerate(footage.decode(video=0)):
+            if number % 30 or number > 90:
+                continue
+            frame = _frame(picture.to_ndarray(format="bgr24").astype(np.uint8))
+            expected, found = await whole.detect(frame), await cut.detect(frame)
+            agreement += [overlaps(box, found.boxes).max() for box in expected.boxes[expected.scores > 0.4]]
+    assert len(agreement) >= 4
+    assert min(agreement) > 0.5  # of two boxes of one vehicle the other one may win
+    assert np.mean(agreement) > 0.95
 
 
 @pytest.mark.parametrize("batch", [1, "batch"])

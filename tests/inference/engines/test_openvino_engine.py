@@ -16,7 +16,7 @@ from inference.catalogue import find, locate, model_folders
 from inference.engines.onnx_runtime import OnnxRuntimeEngine
 from inference.engines.openvino_engine import OpenVinoEngine
 from inference.errors import InferenceError, ModelError
-from tests.support.onnx_models import write_embedder
+from tests.support.onnx_models import write_embedder, write_yolox
 from throughline.types import FloatArray
 
 _TELLS_NOBODY = """
@@ -160,3 +160,23 @@ def test_it_tells_nobody_that_it_is_used(tmp_path: Path) -> None:
     path = write_embedder(tmp_path / "net.onnx")
     done = subprocess.run([sys.executable, "-c", _TELLS_NOBODY, str(path)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_it_can_be_had_for_another_size(tmp_path: Path) -> None:
+    path = write_yolox(tmp_path / "net.onnx")
+    engine, reference = OpenVinoEngine(path).resized(32, 64), OnnxRuntimeEngine(path).resized(32, 64)
+    assert engine is not None
+    assert reference is not None
+    assert (
+        (engine.input_shape, engine.output_shapes)
+        == (reference.input_shape, reference.output_shapes)
+        == ((3, 32, 64), ((42, 85),))
+    )
+    pictures = 255 * np.abs(_pictures(2, (3, 32, 64)))
+    np.testing.assert_allclose(engine.infer(pictures)[0], reference.infer(pictures)[0], rtol=1e-3, atol=1e-3)
+
+
+def test_a_network_with_its_sizes_written_into_it_cannot() -> None:
+    path = locate(find("vehicle-detector"), model_folders())
+    assert path is not None
+    assert OpenVinoEngine(path).resized(384, 512) is None
