@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -45,7 +44,8 @@ class TensorImage:
 
     def download(self) -> Image:
         """The picture in this machine's memory."""
-        return np.ascontiguousarray(self.planes.cpu().numpy().transpose(1, 2, 0))
+        rows: Image = self.planes.permute(1, 2, 0).clone(memory_format=torch.contiguous_format).cpu().numpy()
+        return rows
 
     def thumbnail(self, height: int, width: int) -> Image:
         """See `DeviceImage.thumbnail`."""

@@ -12,6 +12,7 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from streams.clock import Timing
+from streams.sources.decoder import ON_CPU, Decoder
 from streams.sources.protocol import Reading, SourceError
 from streams.sources.pyav_source import decode, first_video_stream, open_container
 from throughline.settings import CameraSettings
@@ -31,12 +32,13 @@ _DEFAULT_RATE: Final = 25.0
 class FileSource:
     """A video file. The capture time of a picture is the recording's start plus its position; loops go on in time."""
 
-    def __init__(self, camera: CameraSettings, started: Instant) -> None:
+    def __init__(self, camera: CameraSettings, started: Instant, decoder: Decoder = ON_CPU) -> None:
         """Describes the file; nothing is opened yet.
 
         Args:
             camera: Its ``url`` is the path.
             started: Capture time of the first picture; the same for all recordings of a site, so that they run side by side.
+            decoder: Where it is decoded.
         """
         if camera.url is None:
             raise ValueError(f"camera {camera.id} has no url")
@@ -44,6 +46,7 @@ class FileSource:
         self._realtime = camera.realtime
         self._loop = camera.loop
         self._started = started
+        self._decoder = decoder
         self._container: InputContainer | None = None
 
     def open(self) -> None:
@@ -51,7 +54,7 @@ class FileSource:
         self.close()
         if not Path(self._path).exists():
             raise SourceError("not_found", f"{self._path} does not exist")
-        self._container = open_container(self._path)
+        self._container = open_container(self._path, decoder=self._decoder)
 
     def readings(self) -> Iterator[Reading]:
         """Reads to the end; a looped file has none."""
@@ -79,7 +82,7 @@ class FileSource:
             raise ValueError("open comes before readings")
         stream = first_video_stream(self._container, self._path)
         timeline.follow(stream)
-        for decoded, damaged in decode(self._container, stream, self._path):
+        for decoded, damaged in decode(self._container, stream, self._path, self._decoder):
             pictures = []
             for picture in decoded:
                 taken = timeline.place(picture.timing.stream_time)

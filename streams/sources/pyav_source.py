@@ -16,18 +16,22 @@ from typing import Final
 import av
 import av.error
 import numpy as np
+import structlog
 from av.container import InputContainer
 from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from streams.clock import Timing
+from streams.sources.decoder import ON_CPU, Decoder
 from streams.sources.protocol import FailureReason, SourceError
 from throughline.redaction import redact_url
 from throughline.times import Instant, to_instant
-from throughline.types import ClockSource, Image
+from throughline.types import ClockSource, Pixels
 
 __all__ = ["AvPicture", "decode", "failure", "first_video_stream", "open_container"]
+
+_log = structlog.get_logger(__name__)
 
 _REMEMBERED: Final = 64
 """Packets whose times are kept until their pictures come out; decoders reorder 16 at most."""
@@ -35,6 +39,11 @@ _ERRORS_IN_A_ROW: Final = 50
 """Packets that the decoder refuses, one after the other, before the stream counts as undecodable."""
 _PACKETS_WITHOUT_PICTURE: Final = 600
 """The same for packets that merely give nothing: more than the longest distance between two key frames."""
+
+_GPU_FORMATS: Final = ("nv12", "p010le", "p016le")
+_MATRICES: Final = {1: "bt709", 7: "bt709", 9: "bt2020", 10: "bt2020"}
+"""By FFmpeg's AVColorSpace; SMPTE 240M (7) is all but BT.709, and what does not say is taken for BT.601, as swscale does."""
+_FULL_RANGE: Final = 2  # AVCOL_RANGE_JPEG
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +58,15 @@ class AvPicture:
         """Width and height in pixels."""
         return self.frame.width, self.frame.height
 
-    def to_bgr(self) -> Image:
-        """(height, width, 3) uint8, BGR."""
-        return np.asarray(self.frame.to_ndarray(format="bgr24"), np.uint8)
+    def to_bgr(self) -> Pixels:
+        """(height, width, 3) uint8, BGR; on the GPU if it was decoded there into one of the usual formats."""
+        frame = self.frame
+        if _on_gpu(frame) and frame.sw_format is not None and frame.sw_format.name in _GPU_FORMATS:
+            from inference.pictures.decoded import image_of_planes  # brings torch
+
+            matrix = _MATRICES.get(frame.colorspace, "bt601")
+            return image_of_planes(frame.planes[:2], matrix=matrix, full_range=frame.color_range == _FULL_RANGE)
+        return np.asarray(frame.to_ndarray(format="bgr24"), np.uint8)
 
 
 def open_container(
@@ -60,6 +75,7 @@ def open_container(
     options: Mapping[str, str] | None = None,
     container_format: str | None = None,
     timeouts: tuple[float, float] | None = None,
+    decoder: Decoder = ON_CPU,
 ) -> InputContainer:
     """Opens ``url`` for reading.
 
@@ -68,13 +84,15 @@ def open_container(
         options: For the demuxer.
         container_format: Its name, where it cannot be guessed.
         timeouts: Longest time to open, and to read a packet, in seconds.
+        decoder: Where its pictures shall be decoded.
 
     Raises:
         SourceError: it cannot be opened.
     """
+    hardware = decoder.hardware()
     began = time.monotonic()
     try:
-        return av.open(url, "r", format=container_format, options=dict(options or {}), timeout=timeouts)
+        return av.open(url, "r", format=container_format, options=dict(options or {}), timeout=timeouts, hwaccel=hardware)
     except (av.error.FFmpegError, OSError, ValueError) as error:
         # A server that accepts and stays silent ends in "invalid data", after a timeout: only the time tells.
         waited = timeouts is not None and time.monotonic() - began >= 0.9 * min(timeouts)
@@ -98,8 +116,10 @@ def first_video_stream(container: InputContainer, url: str) -> VideoStream:
     return stream
 
 
-def decode(container: InputContainer, stream: VideoStream, url: str) -> Iterator[tuple[tuple[AvPicture, ...], int]]:
-    """Decodes everything, until the container has no more.
+def decode(
+    container: InputContainer, stream: VideoStream, url: str, decoder: Decoder = ON_CPU
+) -> Iterator[tuple[tuple[AvPicture, ...], int]]:
+    """Decodes everything, until the container has no more; ``decoder`` is what it was opened with.
 
     Yields:
         For each packet the whole pictures that came out, on a stream time line that starts anywhere, and how many were damaged.
@@ -109,6 +129,7 @@ def decode(container: InputContainer, stream: VideoStream, url: str) -> Iterator
     """
     times = _PacketTimes(stream)
     refused = idle = 0
+    told = decoder.gpu is None
     packets = container.demux(stream)
     while True:
         try:
@@ -126,12 +147,20 @@ def decode(container: InputContainer, stream: VideoStream, url: str) -> Iterator
                 raise SourceError("undecodable", f"{redact_url(url)} cannot be decoded: {redact_url(problem)}") from None
             yield (), 1
             continue
+        if frames and not told:
+            told = True
+            if not _on_gpu(frames[0]):
+                _log.warning("decoded on the CPU: the GPU does not know this kind of stream", url=redact_url(url))
         whole = tuple(AvPicture(frame, times.of(frame)) for frame in frames if not frame.is_corrupt)
         refused = 0
         idle = 0 if whole else idle + 1
         if idle >= _PACKETS_WITHOUT_PICTURE:
             raise SourceError("undecodable", f"{redact_url(url)} gave {idle} packets without a whole picture")
         yield whole, len(frames) - len(whole)
+
+
+def _on_gpu(frame: VideoFrame) -> bool:
+    return frame.format.name == "cuda"
 
 
 class _PacketTimes:

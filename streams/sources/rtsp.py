@@ -7,6 +7,7 @@ from typing import Final
 
 from av.container import InputContainer
 
+from streams.sources.decoder import ON_CPU, Decoder
 from streams.sources.protocol import Reading, SourceError
 from streams.sources.pyav_source import decode, first_video_stream, open_container
 from throughline.redaction import redact_url
@@ -21,10 +22,11 @@ _UDP_BUFFER: Final = 1 << 20
 class RtspSource:
     """An RTSP camera. A connection that ends, however politely, is a failure: a camera has no last picture."""
 
-    def __init__(self, camera: CameraSettings, settings: StreamSettings) -> None:
+    def __init__(self, camera: CameraSettings, settings: StreamSettings, decoder: Decoder = ON_CPU) -> None:
         if camera.url is None:
             raise ValueError(f"camera {camera.id} has no url")
         self._url = camera.url
+        self._decoder = decoder
         self._timeouts = (settings.open_timeout, settings.read_timeout)
         # analyzeduration and probesize: the session description says all that probing would find out, in seconds less.
         # timeout: of the sockets, in microseconds; it bounds each step of opening, PyAV's own bounds the reads, at twice
@@ -43,14 +45,14 @@ class RtspSource:
     def open(self) -> None:
         """Connects and starts to play."""
         self.close()
-        self._container = open_container(self._url, options=self._options, timeouts=self._timeouts)
+        self._container = open_container(self._url, options=self._options, timeouts=self._timeouts, decoder=self._decoder)
 
     def readings(self) -> Iterator[Reading]:
         """Reads until the connection fails."""
         if self._container is None:
             raise ValueError("open comes before readings")
         stream = first_video_stream(self._container, self._url)
-        for pictures, damaged in decode(self._container, stream, self._url):
+        for pictures, damaged in decode(self._container, stream, self._url, self._decoder):
             yield Reading(pictures, damaged)
         raise SourceError("ended", f"{redact_url(self._url)} ended")
 
