@@ -84,7 +84,7 @@ def quantise(source: Path, target: Path, pictures: FloatArray, *, symmetric: boo
         with tempfile.TemporaryDirectory() as folder:
             prepared, quantised = Path(folder) / "prepared.onnx", Path(folder) / "quantised.onnx"
             quant_pre_process(str(source), str(prepared), skip_symbolic_shape=True)
-            graph = _with_scales_by_channel(prepared).graph
+            graph = _ready_for_scales(prepared).graph
             quantize_static(
                 str(prepared),
                 str(quantised),
@@ -104,12 +104,14 @@ def quantise(source: Path, target: Path, pictures: FloatArray, *, symmetric: boo
     _save(model, target)
 
 
-def _with_scales_by_channel(path: Path) -> onnx.ModelProto:
-    """The network, brought to the version of ONNX that knows a scale for each channel, if it is older."""
+def _ready_for_scales(path: Path) -> onnx.ModelProto:
+    """The network, brought to the version of ONNX that knows a scale for each channel if it is older, each node with a name."""
     model = onnx.load(path)
     if next(one.version for one in model.opset_import if one.domain in ("", "ai.onnx")) < _SCALES_BY_CHANNEL:
         model = onnx.version_converter.convert_version(model, _SCALES_BY_CHANNEL)
-        onnx.save(model, path)
+    for number, node in enumerate(model.graph.node):
+        node.name = node.name or f"{node.op_type}_{number}"  # nodes are left out by their name
+    onnx.save(model, path)
     return model
 
 

@@ -51,7 +51,8 @@ class FakeGpu:
         """Allocated memory, seen as an array of this shape."""
         size = int(np.prod(shape)) * np.dtype(dtype).itemsize
         if not self._knows_memory:
-            return np.frombuffer((ctypes.c_ubyte * size).from_address(address), dtype).reshape(shape)
+            raw = (ctypes.c_ubyte * size).from_address(address)
+            return np.ctypeslib.as_array(raw).view(dtype).reshape(shape)
         for start, array in list(self.allocated.items()):
             if start <= address and address + size <= start + array.nbytes:
                 flat = array.reshape(-1).view(np.uint8)[address - start : address - start + size]
