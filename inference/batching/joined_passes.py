@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 
 from inference.batcher import Batcher
 from inference.batching.planner import PassPlanner
-from inference.engines.protocol import DeviceEngine, Engine
+from inference.engines.protocol import Engine
 from inference.errors import InferenceError
 from inference.pictures.choice import operations_for
 from inference.pictures.protocol import AnyBatch, PictureOperations
@@ -28,7 +28,7 @@ _UNBOUNDED: Final = 64
 
 
 class JoinedPasses:
-    """`Batcher` that joins requests where the network lies on a GPU, and hands all others on.
+    """`Batcher` that joins requests where that pays, as on a GPU, and hands all others on.
 
     Each network has a row of waiting requests (`PassPlanner`); a few threads run whichever pass is due first, all three steps of
     its requests in one session of the GPU. While one thread waits for the GPU another prepares the next pass, and the more
@@ -94,9 +94,9 @@ class JoinedPasses:
         self._workers.close()
 
     def _lane(self, engine: Engine) -> _Lane | None:
-        """The row of a network; None: it does not lie on a GPU."""
+        """The row of a network; None: it gains nothing by joining requests."""
         lane = self._lanes.get(id(engine))  # it keeps the engine, so that its id is not used again
-        if lane is not None or not isinstance(engine, DeviceEngine):
+        if lane is not None or not engine.joins:
             return lane
         planner = PassPlanner[_Request](engine.max_batch or _UNBOUNDED, self._wait)
         with self._changed:

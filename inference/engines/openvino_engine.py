@@ -110,6 +110,11 @@ class OpenVinoEngine:
         return self._output_names
 
     @property
+    def joins(self) -> bool:
+        """No: on a CPU they do not."""
+        return False
+
+    @property
     def max_batch(self) -> int | None:
         """Most pictures in one pass; None: any number."""
         return self._passes.largest

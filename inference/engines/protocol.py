@@ -44,6 +44,11 @@ class Engine(Protocol):
         ...
 
     @property
+    def joins(self) -> bool:
+        """Whether several pictures in one pass take less time than one by one, as on a GPU: requests are joined then."""
+        ...
+
+    @property
     def max_batch(self) -> int | None:
         """Most pictures that the network takes in one pass, None: any number. `infer` splits what is more."""
         ...

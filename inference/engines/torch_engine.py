@@ -106,6 +106,11 @@ class TorchEngine:
         return self._output_names
 
     @property
+    def joins(self) -> bool:
+        """On a GPU."""
+        return self._device.type == "cuda"
+
+    @property
     def max_batch(self) -> int | None:
         """Most pictures in one pass."""
         return self._max_batch

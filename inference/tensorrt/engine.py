@@ -94,6 +94,11 @@ class TensorRTEngine:
         return self._output_names
 
     @property
+    def joins(self) -> bool:
+        """Yes."""
+        return True
+
+    @property
     def max_batch(self) -> int | None:
         """Most pictures in one pass."""
         return self._max_batch

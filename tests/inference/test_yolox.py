@@ -29,7 +29,7 @@ class _OfOneSize:
     def __init__(self, engine: OnnxRuntimeEngine) -> None:
         self.name, self.hash, self.metadata = engine.name, engine.hash, engine.metadata
         self.input_shape, self.output_shapes, self.output_names = engine.input_shape, engine.output_shapes, engine.output_names
-        self.max_batch, self.infer, self.close = engine.max_batch, engine.infer, engine.close
+        self.joins, self.max_batch, self.infer, self.close = engine.joins, engine.max_batch, engine.infer, engine.close
 
 
 COCO = {2: 0, 3: 1, 5: 2, 7: 3}

@@ -15,12 +15,16 @@ import torch
 
 from inference.batcher import Batcher, InferenceWorkers
 from inference.batching import JoinedPasses
+from inference.embedder import Description
 from inference.engines.onnx_runtime import OnnxRuntimeEngine
 from inference.engines.protocol import DeviceEngine
+from inference.engines.torch_engine import TorchEngine
 from inference.errors import InferenceError
-from tests.support.onnx_models import write_embedder
+from inference.onnx_embedder import OnnxEmbedder
+from inference.yolox import YoloxDetector
+from tests.support.onnx_models import write_embedder, write_yolox
 from throughline.telemetry.metrics import Metrics
-from throughline.types import FloatArray
+from throughline.types import ClockSource, Detections, FloatArray, Frame
 
 DEADLINE = 30.0
 BAD = -1.0
@@ -34,6 +38,7 @@ class Doubling:
     output_shapes = ((3, 2, 2),)
     output_names = ("twice",)
     device = torch.device("cpu")
+    joins = True
     metadata: Mapping[str, str] = {}
 
     def __init__(self, max_batch: int | None = 8) -> None:
@@ -273,6 +278,40 @@ async def test_many_cameras_at_once_get_what_is_theirs(make: Any, threads: int) 
 
     await asyncio.wait_for(asyncio.gather(*map(camera, range(12))), DEADLINE)
     assert len(engine.batches) < 240, "some shared a pass"
+
+
+async def test_real_networks_say_the_same_together_as_alone(
+    make: Any, workers: InferenceWorkers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Detector and embedder with a head, by torch on frames of several cameras and sizes."""
+    monkeypatch.setattr(TorchEngine, "joins", True)  # as on a GPU
+    rng = np.random.default_rng(0)
+    frames = [
+        Frame(f"c{number}", 0, 0, ClockSource.FILE, 0.0, rng.integers(0, 256, (60 + 10 * (number % 3), 90, 3), np.uint8))
+        for number in range(6)
+    ]
+    crops = [[rng.integers(0, 256, (30 + number, 40, 3), np.uint8)] * (number % 3 + 1) for number in range(6)]
+    networks = [
+        TorchEngine(path, device="cpu", precision="float32", max_batch=8)
+        for path in (
+            write_yolox(tmp_path / "detector.onnx", batch="batch"),
+            write_embedder(tmp_path / "embedder.onnx", heads={"type": 4}),
+        )
+    ]
+    seen: list[list[Detections]] = []
+    told: list[list[Description]] = []
+    for batcher in (make(wait=0.05), workers):
+        detector, embedder = YoloxDetector(networks[0], batcher), OnnxEmbedder(networks[1], batcher, flip=True)
+        seeing = asyncio.gather(*map(detector.detect, frames))
+        telling = asyncio.gather(*(embedder.describe(pictures, camera=f"c{n}") for n, pictures in enumerate(crops)))
+        seen.append(await asyncio.wait_for(seeing, DEADLINE))
+        told.append(await asyncio.wait_for(telling, DEADLINE))
+    assert sum(map(len, seen[0])) > 0
+    for together, alone in zip(*seen, strict=True):
+        np.testing.assert_allclose(together.boxes, alone.boxes, atol=1e-3)
+    for one, other in zip(*told, strict=True):
+        np.testing.assert_allclose(one.vectors, other.vectors, atol=1e-5)
+        np.testing.assert_allclose(one.attributes["type"], other.attributes["type"], atol=1e-5)
 
 
 def test_it_works_from_any_event_loop(make: Any) -> None:

@@ -106,6 +106,7 @@ def test_it_tells_what_it_is(open_engine: Open, tmp_path: Path, batch_axis: int 
     assert engine.output_names == ("vector",)
     assert engine.hash == hashlib.sha256(path.read_bytes()).hexdigest()[:16]
     assert engine.max_batch == (4 if batch_axis == "batch" else batch_axis)
+    assert engine.joins == (type(engine).__module__.startswith("inference.tensorrt"))
     assert engine.metadata["mean"] == "0,0,0"
 
 
