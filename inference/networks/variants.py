@@ -11,6 +11,7 @@ import onnx
 
 from inference.errors import ModelError
 from inference.networks.export import ExportedNetwork, export_onnx
+from inference.networks.half import compute_in_half
 from inference.networks.parity import OutputLoss, compare, drawn_pictures, run_onnx, run_torch
 from inference.networks.precision import keep_weights_in_half, quantise
 from throughline.types import FloatArray
@@ -31,7 +32,7 @@ PRECISIONS: Final[tuple[Precision, ...]] = get_args(Precision)
 _LARGEST_DIFFERENCE = 1e-3
 """Of an output in 32 bits: two orders above what the order of additions explains, and far below what anyone would notice."""
 _DRAWN = 16
-_OF_FILES: tuple[Precision, ...] = ("float16-weights", "int8", "int8-symmetric")
+_OF_FILES: tuple[Precision, ...] = ("float16", "float16-weights", "int8", "int8-symmetric")
 
 
 def write_variant(
@@ -86,7 +87,7 @@ def write_variant_of_file(source: Path, path: Path, precision: Precision, pictur
     Args:
         source: ONNX file that computes in 32 bits; its weights may be kept in 16.
         path: ONNX file to write.
-        precision: ``float16-weights``, ``int8`` or ``int8-symmetric``.
+        precision: Any but ``float32``.
         pictures: (N, 3, H, W) float32 as the network takes them, at least two; see `write_variant`.
 
     Raises:
@@ -106,7 +107,9 @@ def write_variant_of_file(source: Path, path: Path, precision: Precision, pictur
 
 
 def _shrink(source: Path, path: Path, precision: Precision, pictures: FloatArray) -> None:
-    if precision == "float16-weights":
+    if precision == "float16":
+        compute_in_half(source, path)
+    elif precision == "float16-weights":
         keep_weights_in_half(source, path)
     else:
         quantise(source, path, pictures[::2], symmetric=precision == "int8-symmetric")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
+from pydantic import ValidationError
 
 from throughline.commands._arguments import count
 from throughline.commands._exit import BAD_INPUT, FAILED, CommandError
@@ -121,8 +122,9 @@ def _wanted(options: argparse.Namespace) -> tuple[EngineSettings, list[Path]]:
     given = {name: value for name, value in changes.items() if value is not None}
     try:
         settings = EngineSettings.model_validate({**site.engine.model_dump(), **given})
-    except ValueError as error:
-        raise CommandError(f"--max-batch or --gpu: {str(error).splitlines()[2].strip()}", BAD_INPUT) from error
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+        raise CommandError(wrong, BAD_INPUT) from error
     try:
         files = _files_of(site) if options.site is not None else [_file(model) for model in options.models]
     except ModelError as error:

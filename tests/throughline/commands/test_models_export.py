@@ -79,13 +79,16 @@ def test_a_smaller_file_is_made_of_a_shipped_one(shared_data: Path, tmp_path: Pa
     assert target.stat().st_size < 0.55 * source.stat().st_size
     half = tmp_path / "half.onnx"
     target.rename(half)
+    assert main([*arguments, "float16"]) == 0
+    (computed_loss,) = json.loads(capsys.readouterr().out)["loss"].values()
+    assert half_loss["spread"] < computed_loss["spread"] < 0.1
     arguments[2] = str(half)
     assert main([*arguments, "int8"]) == 0
     (loss,) = json.loads(capsys.readouterr().out)["loss"].values()
     assert loss["spread"] > half_loss["spread"]
     assert target.stat().st_size < 0.45 * source.stat().st_size
     assert main([*arguments, "float32"]) == 1
-    assert "can become float16-weights, int8, int8-symmetric" in capsys.readouterr().err
+    assert "can become float16, float16-weights, int8, int8-symmetric" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
