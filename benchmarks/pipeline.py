@@ -137,7 +137,9 @@ def _observe(options: argparse.Namespace, names: list[str], port: int, server: i
             name: {
                 "decoded_fps": rate("throughline_frames_decoded_total", camera=name),
                 "analysed_fps": rate("throughline_frames_analysed_total", camera=name),
-                "dropped_busy_fps": rate("throughline_frames_dropped_total", camera=name, reason="busy"),
+                "dropped_busy_fps": sum(
+                    rate("throughline_frames_dropped_total", camera=name, reason=reason) for reason in ("busy", "pressure")
+                ),
                 "records": last.total("throughline_tracklets_total", camera=name)
                 - first.total("throughline_tracklets_total", camera=name),
             }

@@ -57,7 +57,10 @@ def report(site: Site, recording: Recording, truth: Mapping[str, CameraTruth]) -
         "frames": {
             camera.id: {
                 "analysed": metrics.total("throughline_frames_analysed_total", camera=camera.id),
-                "dropped_busy": metrics.total("throughline_frames_dropped_total", camera=camera.id, reason="busy"),
+                "dropped_busy": sum(
+                    metrics.total("throughline_frames_dropped_total", camera=camera.id, reason=reason)
+                    for reason in ("busy", "pressure")
+                ),
             }
             for camera in site.cameras
         },
