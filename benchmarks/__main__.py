@@ -14,6 +14,7 @@ _ALL = (
     "matcher_calibration",
     "search",
     "networks",
+    "engines",
     "tracker_speed",
     "tracker_quality",
 )

@@ -197,7 +197,7 @@ def measure(contestant: Contestant, load: Load, folder: Path, *, warm_up: float,
 def sustained(runs: Sequence[PipelineRun], contestant: str) -> tuple[int, float]:
     """Most cameras that a contestant carried, and the most frames a second that it analysed with any number of them."""
     own = [run for run in runs if run.contestant == contestant]
-    return max((run.cameras for run in own if run.carried), default=0), max(run.analysed_fps for run in own)
+    return max((run.cameras for run in own if run.carried), default=0), max((run.analysed_fps for run in own), default=0.0)
 
 
 def report(runs: Sequence[PipelineRun], ours: str, theirs: str) -> str:
@@ -214,7 +214,8 @@ def report(runs: Sequence[PipelineRun], ours: str, theirs: str) -> str:
     lines += ["", "| | cameras carried | most frames a second | as many times those of the script |", "|---|---:|---:|---:|"]
     for name in dict.fromkeys(run.contestant for run in runs):
         cameras, rate = sustained(runs, name)
-        lines.append(f"| {name} | {cameras} | {rate:.1f} | {rate / sustained(runs, theirs)[1]:.2f} |")
+        of_theirs = sustained(runs, theirs)[1]
+        lines.append(f"| {name} | {cameras} | {rate:.1f} | {f'{rate / of_theirs:.2f}' if of_theirs else '-'} |")
     lines.append("")
     for count in dict.fromkeys(run.cameras for run in runs):
         cost = {run.contestant: run.milliseconds_a_frame for run in runs if run.cameras == count}

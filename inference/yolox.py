@@ -18,7 +18,7 @@ from inference.pictures.protocol import AnyBatch, VehicleFinder
 from inference.yolox_head import COARSEST, YoloxHead
 from throughline.types import VEHICLE_TYPES, Detections, Frame, IntArray
 
-__all__ = ["YoloxDetector"]
+__all__ = ["YoloxDetector", "vehicle_classes"]
 
 _WORTH_IT = 0.9
 """Share of the input beyond which a network of its own is not worth its memory."""
@@ -65,7 +65,7 @@ class YoloxDetector:
         self._batcher = batcher
         shapes = engine.output_shapes
         _check_shapes(engine, shapes)
-        self._classes = _class_map(engine, shapes[0][1] - 5)
+        self._classes = vehicle_classes(engine)
         self._options = _Options(min_confidence, nms_iou, across_classes_iou)
         whole = _sized(engine, self._classes, self._options)
         if shapes[0][0] != whole.head.anchors:
@@ -171,7 +171,13 @@ def _check_shapes(engine: Engine, shapes: tuple[tuple[int, ...], ...]) -> None:
         )
 
 
-def _class_map(engine: Engine, count: int) -> IntArray:
+def vehicle_classes(engine: Engine) -> IntArray:
+    """Vehicle type of each class of a YOLOX-type network, -1 for what is no vehicle.
+
+    Raises:
+        ModelError: nothing says what its classes are, or none is a vehicle.
+    """
+    count = engine.output_shapes[0][1] - 5
     names = _class_names(engine, count)
     known = {name: number for number, name in enumerate(VEHICLE_TYPES)}
     types = [known.get(_SYNONYMS.get(name, name), -1) for name in names]
