@@ -61,7 +61,7 @@ class CapturedPasses:
         """The outputs of a batch (N, C, H, W), N at most the largest size, on the caller's current stream."""
         count = len(batch)
         recorded = self._passes[bisect_left(self._sizes, count)]
-        with self._lock:
+        with self._lock, torch.inference_mode():
             stream = torch.cuda.current_stream(self._device)
             stream.wait_event(self._copied_out)
             recorded.batch[:count].copy_(batch)
