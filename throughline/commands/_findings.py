@@ -3,34 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-import numpy as np
-
+from inference.engines.gpu import NoGpuError, find_gpu
 from inference.errors import ModelError
-from inference.models import Models, load_models
-from inference.threads import available_cores
+from inference.models import load_models
 from streams.probe import CameraReport, probe
 from throughline.bus import open_bus
 from throughline.bus.protocol import BusError
 from throughline.commands._attach import attached_bus
+from throughline.commands._capacity import Capacity, measure_capacity
 from throughline.commands._exit import CommandError
 from throughline.settings import EMBEDDED, Site
 from throughline.telemetry.metrics import Metrics
-from throughline.types import ClockSource, Frame, Image
+from throughline.types import ClockSource
 
 __all__ = ["Finding", "findings_of"]
 
-_USABLE_SHARE: Final = 0.8
-"""Of the cores: the rest is for Kafka, the matcher and the unforeseen."""
-_TRIALS: Final = 12
-_CROPS_A_SECOND: Final = 5.0
-"""Pictures of single vehicles that a camera with traffic has embedded."""
 _CAMERAS_AT_ONCE: Final = 8
+_ENGINE: Final = "models.engine:"
+"""How notes on the choice of an engine begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,46 +114,40 @@ async def _models(site: Site, reports: Sequence[CameraReport]) -> list[Finding]:
     try:
         names = [models.detector.name, *(embedder.name for embedder, _ in models.embedders)]
         findings = [Finding("models", "ok", ", ".join(names))]
-        findings += [Finding("models", "warning", note) for note in models.notes]
-        gpu = (
-            "found by nvidia-smi, not used by these engines"
-            if shutil.which("nvidia-smi")
-            else "none found; networks run on the CPU"
-        )
-        findings.append(Finding("GPU", "ok", gpu))
-        cost = 0.0
-        for report in reports:
-            if report.image is not None:
-                fps = min(site.camera(report.camera).fps, report.fps or np.inf)
-                cost += report.decoding * report.fps + await _analysis_cost(models, report.camera, report.image, fps)
-        if cost:
-            findings.append(_capacity(site, cost, sum(report.image is not None for report in reports)))
+        findings += [Finding("models", "warning", note) for note in models.notes if not note.startswith(_ENGINE)]
+        findings.append(_gpu(site, models.notes))
+        capacity = await measure_capacity(site, models, reports)
+        if capacity is not None:
+            findings.append(_capacity(capacity))
+        elif any(report.image is not None for report in reports):
+            findings.append(Finding("capacity", "failed", "the models could not analyse a single picture of these cameras"))
     finally:
         models.close()
     return findings
 
 
-async def _analysis_cost(models: Models, camera: str, image: Image, fps: float) -> float:
-    """Cores that detection and embedding take for one camera."""
-    frames = [Frame(camera, number, number * 100_000, ClockSource.FILE, 0.0, image) for number in range(_TRIALS + 1)]
-    await models.detector.detect(frames[0])  # the first call also prepares what later ones reuse
-    began = time.process_time()
-    for frame in frames[1:]:
-        await models.detector.detect(frame)
-    detecting = (time.process_time() - began) / _TRIALS
-    crop = np.ascontiguousarray(image[:128, :128])
-    began = time.process_time()
-    for embedder, _ in models.embedders:
-        await embedder.embed([crop])
-    return detecting * fps + (time.process_time() - began) * _CROPS_A_SECOND
+def _gpu(site: Site, notes: Sequence[str]) -> Finding:
+    try:
+        name = find_gpu(site.models.engine.gpu).name
+    except NoGpuError as error:
+        return Finding("GPU", "ok", f"none found ({error}); networks run on the CPU")
+    told = next((note for note in notes if note.startswith(_ENGINE)), None)
+    return Finding("GPU", "ok", name if told is None else f"{name}; {told}")
 
 
-def _capacity(site: Site, cost: float, cameras: int) -> Finding:
-    cores = available_cores()
-    usable = _USABLE_SHARE * cores
-    text = f"decoding, detection and embedding of the cameras that answer ({cameras}) take about {cost:.2f} of {cores} cores"
-    if cost <= usable:
-        return Finding("capacity", "ok", f"{text}; about {int(cameras * usable / cost)} cameras like these would fit")
-    rate = max(camera.fps for camera in site.cameras) * usable / cost
-    advice = f"analyse about {rate:.1f} frames a second (cameras[].fps), or fewer cameras"
-    return Finding("capacity", "warning", f"{text}, more than there is: {advice}")
+def _capacity(capacity: Capacity) -> Finding:
+    text = (
+        f"{capacity.analysed_fps:.0f} frames a second were analysed at most, {1000 * capacity.analysis:.0f} ms of a core each; "
+        f"the cameras that answer ({len(capacity.cameras)}) take about {capacity.wanted_cores:.2f} of {capacity.cores} cores"
+    )
+    fits = ", ".join(f"{proposal.cameras} at {proposal.fps:g}" for proposal in capacity.proposals())
+    would = f"cameras like these that would fit, by frames a second: {fits}"
+    if capacity.load <= 1:
+        return Finding("capacity", "ok", f"{text}; {would}")
+    share = capacity.fitting_rate
+    advice = (
+        f"analyse {share:.0%} as many frames (cameras[].fps)"
+        if share > 0
+        else "decoding alone is too much: have the cameras send fewer or smaller pictures"
+    )
+    return Finding("capacity", "warning", f"{text}, more than there is: {advice}, or use fewer cameras; {would}")
