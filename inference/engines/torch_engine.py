@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Literal
@@ -68,7 +67,6 @@ class TorchEngine:
             module = OnnxModule(model, half=precision == "float16").to(self._device).eval()
         except UnknownOperatorError as error:
             raise ModelError(f"{path}: torch cannot run this network: {error}; choose another models.engine.kind") from None
-        self._lock = threading.Lock()
         self._pass: Callable[[Tensor], tuple[Tensor, ...]] | None = module
         self._output_shapes = self._probe(module)
         if self._device.type == "cuda" and cuda_graphs:

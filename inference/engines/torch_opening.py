@@ -38,8 +38,7 @@ def open_torch(path: Path, settings: EngineSettings, *, name: str | None = None)
         from inference.engines.torch_engine import TorchEngine
     except ImportError as error:
         raise ModelError(
-            f"models.engine.kind: torch cannot be used here ({error}); install it with pip install 'throughline[gpu]', or use "
-            "`auto` or `onnxruntime`"
+            f"models.engine.kind: torch cannot be used here ({error}); pip install torch onnx, or use `auto` or `onnxruntime`"
         ) from error
     if not torch.cuda.is_available():
         raise ModelError(f"models.engine.kind: this build of torch ({torch.__version__}) cannot use the {gpu.name}")

@@ -49,7 +49,7 @@ def test_without_a_gpu_it_says_what_else_there_is(network: Path, monkeypatch: py
 @pytest.mark.usefixtures("a_gpu")
 def test_without_torch_it_says_how_to_get_it(network: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "inference.engines.torch_engine", None)
-    with pytest.raises(ModelError, match=r"torch cannot be used here .*; install it"):
+    with pytest.raises(ModelError, match=r"torch cannot be used here .*; pip install torch onnx"):
         open_engine(network, settings())
 
 
