@@ -65,12 +65,14 @@ class Zones:
 
     def __init__(self, zones: Mapping[str, _Polygon], frame_size: tuple[int, int]) -> None:
         self._names: Final = (None, *zones)
-        self._map: Final = np.zeros((frame_size[1], frame_size[0]), np.uint16)
+        self._map: Final = np.zeros((frame_size[1], frame_size[0]) if zones else (1, 1), np.uint16)
         for number, corners in reversed(list(enumerate(zones.values(), start=1))):
             self._map[_drawn((corners,), frame_size) > 0] = number
 
     def at(self, box: FloatArray) -> str | None:
         """Name of the zone under ``box`` (4,), if any."""
+        if len(self._names) == 1:  # most cameras have none, and this is asked for every vehicle in every frame
+            return None
         return self._names[int(_at(self._map, box[None])[0])]
 
 
