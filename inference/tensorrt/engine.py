@@ -12,7 +12,7 @@ import numpy as np
 from inference.errors import InferenceError
 from inference.tensorrt.loading import LoadedPlan
 from inference.tensorrt.memory import GpuMemory
-from inference.tensorrt.worker import Worker
+from inference.tensorrt.worker import Worker, padded_sizes
 from inference.tensorrt.workers import ClosedError, Workers
 from throughline.types import FloatArray
 
@@ -58,6 +58,7 @@ class TensorRTEngine:
         self._identity = identity
         self._failures: tuple[type[Exception], ...] = (InferenceError, *memory.failures)
         self._max_batch = plan.max_batch
+        self._sizes = padded_sizes(plan)
         self._input_shape = plan.input_shape
         self._output_shapes = plan.output_shapes
         self._output_names = plan.output_names
@@ -118,6 +119,15 @@ class TensorRTEngine:
         if len(parts) == 1:
             return parts[0]
         return tuple(np.concatenate(output) for output in zip(*parts, strict=True))
+
+    def warm_up(self) -> None:
+        """Runs a pass of each size: contexts are made, kernels compiled and graphs recorded before pictures come.
+
+        Raises:
+            InferenceError: one does not run, or the GPU has not enough memory.
+        """
+        for size in reversed(self._sizes):  # the largest first: what it takes is enough for the others
+            self.infer(np.zeros((size, *self._input_shape), np.float32))
 
     def close(self) -> None:
         """Waits for what runs and frees the network; safe to call twice."""

@@ -7,8 +7,6 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from inference.engines.gpu import Gpu, NoGpuError, find_gpu
 from inference.engines.protocol import sha256_of
 from inference.errors import InferenceError, ModelError
@@ -97,7 +95,7 @@ def open_on(place: Place, path: Path, settings: EngineSettings, *, name: str, me
         identity = Identity(name, sha256_of(path)[:16], path, compiled.plan.metadata)
         engine = _engine(loaded, memory, identity, cuda_graphs=settings.cuda_graphs)
         try:
-            engine.infer(np.zeros((1, *engine.input_shape), np.float32))  # proves that it runs
+            engine.warm_up()
         except InferenceError as error:
             engine.close()
             raise ModelError(f"{path}: {error}") from error
@@ -116,10 +114,10 @@ def provide_memory(settings: EngineSettings) -> GpuMemory:
 
         return PycudaMemory(settings.gpu)
     try:
-        from inference.tensorrt.torch_memory import TorchMemory
+        from inference.tensorrt.torch_memory import torch_memory
     except ImportError as error:
         raise ModelError(f"models.engine.memory: torch cannot be used here ({error}); install it, or use pycuda") from error
-    return TorchMemory(settings.gpu)
+    return torch_memory(settings.gpu)
 
 
 def _load(compiled: CompiledPlan, place: Place, path: Path, settings: EngineSettings) -> tuple[LoadedPlan, PlanState]:

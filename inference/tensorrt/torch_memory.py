@@ -12,9 +12,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from inference.errors import ModelError
 from inference.tensorrt.memory import GpuArray, GpuStream, HostArray
 
-__all__ = ["TorchArray", "TorchMemory", "TorchStream"]
+__all__ = ["TorchArray", "TorchMemory", "TorchStream", "torch_memory"]
 
 _CAPTURE = threading.Lock()
 """Two threads must not record at once: the allocator's rules while recording hold for the process."""
@@ -127,6 +128,18 @@ class TorchMemory:
     def _copy(self, source: object, target: object, rows: int, stream: GpuStream) -> None:
         with self._cuda.stream(_own(stream, TorchStream).native):
             _own(target, TorchArray).tensor[:rows].copy_(_own(source, TorchArray).tensor[:rows], non_blocking=True)
+
+
+def torch_memory(gpu: int) -> TorchMemory:
+    """Torch's memory on a GPU.
+
+    Raises:
+        ModelError: the installed torch cannot use it.
+    """
+    if not torch.cuda.is_available():
+        raise ModelError(f"models.engine.memory: this build of torch ({torch.__version__}) cannot use the GPU; or use pycuda")
+    torch.cuda.init()  # type: ignore[no-untyped-call]  # torch left it out
+    return TorchMemory(gpu)
 
 
 def _own(thing: Any, kind: Any) -> Any:

@@ -107,7 +107,7 @@ def test_a_network_that_does_not_run_is_refused_when_it_is_opened(
     network: Path, tensorrt: TensorRT, api: FakeApi, gpu: FakeGpu, memory: FakeMemory
 ) -> None:
     api.fail.append("execute_async_v3")
-    with pytest.raises(ModelError, match=r"net\.onnx: net failed on a batch of 1: TensorRT failed: .* made to fail"):
+    with pytest.raises(ModelError, match=r"net\.onnx: net failed on a batch of 16: TensorRT failed: .* made to fail"):
         open_on_fake(network, tensorrt, memory)
     assert not gpu.allocated
 
@@ -187,8 +187,10 @@ def test_without_a_gpu_it_is_said(network: Path, monkeypatch: pytest.MonkeyPatch
         open_tensorrt(network, FULL)
 
 
-def test_memory_is_torchs_or_pycudas(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert provide_memory(EngineSettings(memory="torch")).name == "torch"
+def test_memory_that_cannot_be_had_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(ModelError, match=r"models\.engine\.memory: this build of torch .* cannot use the GPU; or use pycuda"):
+        provide_memory(EngineSettings(memory="torch"))
     genuine = builtins.__import__
 
     def without(name: str, *arguments: Any, **options: Any) -> Any:

@@ -11,7 +11,7 @@ import onnx
 import pytest
 
 from inference.engines.onnx_runtime import OnnxRuntimeEngine
-from inference.errors import InferenceError
+from inference.errors import InferenceError, ModelError
 from inference.tensorrt.engine import TensorRTEngine
 from inference.tensorrt.flavours import TensorRT
 from inference.tensorrt.loading import LoadedPlan, PlanError
@@ -27,6 +27,14 @@ from throughline.types import FloatArray
 @pytest.fixture
 def expected(network: Path) -> OnnxRuntimeEngine:
     return OnnxRuntimeEngine(network)
+
+
+def forget_workers(engine: TensorRTEngine, memory: FakeMemory) -> None:
+    """The next call has to make a new one."""
+    with memory.current():
+        for worker in engine._workers._idle:
+            worker.free()
+    engine._workers._idle.clear()
 
 
 def check(engine: TensorRTEngine, expected: OnnxRuntimeEngine, count: int) -> None:
@@ -55,11 +63,11 @@ def test_batches_are_padded_split_and_recorded_once_for_each_size(
     engine = open_on_fake(network, tensorrt, memory, max_batch=6)
     for count in (3, 4, 3, 13, 2, 1):
         check(engine, expected, count)
-    # 1: when it was opened; 4: for 3; then 4, 4; 6 + 6 + 1; 2; 1
-    assert [context.passes for context in api.contexts] == [[1, 1, 1], [4, 4, 4], [6, 6], [2]]
+    # each size when it was opened; then 4, 4, 4; 6 + 6 + 1; 2; 1
+    assert [context.passes for context in api.contexts] == [[6, 6, 6], [4, 4, 4, 4], [2, 2], [1, 1, 1]]
     assert {context.strategy for context in api.contexts} == {ExecutionContextAllocationStrategy.USER_MANAGED}
     assert memory.captures == 4
-    assert memory.replays == 5
+    assert memory.replays == 8
     assert gpu.problems == []
 
 
@@ -69,7 +77,7 @@ def test_without_graphs_one_context_serves_all_sizes(
     engine = open_on_fake(network, tensorrt, memory, max_batch=6, cuda_graphs=False)
     for count in (3, 4, 13, 2):
         check(engine, expected, count)
-    assert [context.passes for context in api.contexts] == [[1, 4, 4, 6, 6, 1, 2]]
+    assert [context.passes for context in api.contexts] == [[6, 4, 2, 1, 4, 4, 6, 6, 1, 2]]
     assert memory.captures == 0
     assert gpu.problems == []
 
@@ -146,10 +154,20 @@ def test_memory_goes_back_when_the_engine_closes(network: Path, tensorrt: Tensor
         engine.infer(some(1))
 
 
+def test_a_gpu_too_small_for_the_largest_batch_is_told_when_it_is_opened(
+    network: Path, tensorrt: TensorRT, gpu: FakeGpu, memory: FakeMemory
+) -> None:
+    gpu.capacity = 8 * 3 * 24 * 20 * 4
+    open_on_fake(network, tensorrt, memory, max_batch=4).close()
+    with pytest.raises(ModelError, match=r"net\.onnx: net failed on a batch of 16: out of memory"):
+        open_on_fake(network, tensorrt, memory, max_batch=16)
+    assert gpu.problems == []
+
+
 def test_a_failed_pass_is_one_error_and_the_next_one_works(
     network: Path, tensorrt: TensorRT, api: FakeApi, gpu: FakeGpu, memory: FakeMemory, expected: OnnxRuntimeEngine
 ) -> None:
-    engine = open_on_fake(network, tensorrt, memory, max_batch=4)
+    engine = open_on_fake(network, tensorrt, memory, max_batch=4, cuda_graphs=False)
     held = len(gpu.allocated)
     api.fail.append("execute_async_v3")
     with pytest.raises(InferenceError) as caught:
@@ -165,6 +183,7 @@ def test_a_size_that_cannot_be_set_up_fails_alone(
     network: Path, tensorrt: TensorRT, api: FakeApi, memory: FakeMemory, expected: OnnxRuntimeEngine, call: str
 ) -> None:
     engine = open_on_fake(network, tensorrt, memory, max_batch=4)
+    forget_workers(engine, memory)
     api.fail.append(call)
     with pytest.raises(InferenceError, match=r"net failed on a batch of 2: .*made to fail"):
         engine.infer(some(2))
@@ -175,12 +194,13 @@ def test_a_gpu_without_memory_is_an_error_in_words(
     network: Path, tensorrt: TensorRT, gpu: FakeGpu, memory: FakeMemory, expected: OnnxRuntimeEngine
 ) -> None:
     engine = open_on_fake(network, tensorrt, memory, max_batch=4)
+    forget_workers(engine, memory)
     gpu.capacity = 1
-    engine._workers._idle.pop().free()  # as if its GPU had been taken
     with pytest.raises(InferenceError, match="net failed on a batch of 2: out of memory"):
         engine.infer(some(2))
     gpu.capacity = None
     check(engine, expected, 2)
+    assert gpu.problems == []
 
 
 def test_a_graph_that_cannot_be_recorded_costs_speed_only(
@@ -191,7 +211,7 @@ def test_a_graph_that_cannot_be_recorded_costs_speed_only(
             raise self.failures[0]("busy")
 
     engine = open_on_fake(network, tensorrt, Fails(gpu), max_batch=4)
-    assert "passes of 1 pictures run without a CUDA graph: busy" in caplog.text
+    assert "passes of 4 pictures run without a CUDA graph: busy" in caplog.text
     for count in (1, 3, 4, 1):
         check(engine, expected, count)
     assert gpu.problems == []
