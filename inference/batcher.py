@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from inference.engines.protocol import Engine
 from inference.errors import InferenceError
@@ -21,9 +21,31 @@ from inference.pictures.protocol import AnyBatch
 from inference.threads import available_cores
 from throughline.telemetry.metrics import Metrics
 
-__all__ = ["Batcher", "InferenceWorkers"]
+__all__ = ["Batcher", "InferenceWorkers", "JointFinish"]
 
 Result = TypeVar("Result")
+ResultGiven = TypeVar("ResultGiven", covariant=True)
+
+
+@runtime_checkable
+class JointFinish(Protocol[ResultGiven]):
+    """A *finish* that can serve several requests of one pass at once: a GPU is asked one large question, not many small ones."""
+
+    def __call__(self, outputs: tuple[AnyBatch, ...]) -> ResultGiven:
+        """Turns the outputs for one request into its result."""
+        ...
+
+    def together(self, outputs: tuple[AnyBatch, ...], finishes: Sequence[Any]) -> Sequence[ResultGiven]:
+        """Turns the outputs of a whole pass into results.
+
+        Args:
+            outputs: For all pictures of the pass, in the order of the requests.
+            finishes: That of each request, all of this type and for this network.
+
+        Returns:
+            One for each of ``finishes``.
+        """
+        ...
 
 
 class Batcher(Protocol):
@@ -44,7 +66,7 @@ class Batcher(Protocol):
             engine: The network.
             prepare: Makes the input, (N, C, H, W) float32, by the operations that fit the engine
                 (`inference.pictures.choice.operations_for`); runs in a worker.
-            finish: Turns the outputs for these N into the result; runs in a worker.
+            finish: Turns the outputs for these N into the result; runs in a worker. It may be a `JointFinish`.
             camera: Whose pictures these are: where requests wait, cameras take turns.
             size: N, for whoever plans passes.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -94,15 +95,10 @@ class YoloxDetector:
         network = self._sizes.get(size)
         if network is None:
             network = await asyncio.to_thread(self._make, size)
-        placements: list[Placement] = []
+        finish = _Finish(network.find, Placement.of(frame.image.shape, network.head.height, network.head.width))
 
         def prepare() -> AnyBatch:
-            head = network.head
-            batch, placements[:] = self._operations.letterbox([frame.image], head.height, head.width)
-            return batch
-
-        def finish(outputs: tuple[AnyBatch, ...]) -> Detections:
-            return network.find(outputs[0], placements)[0]
+            return self._operations.letterbox([frame.image], network.head.height, network.head.width)[0]
 
         return await self._batcher.submit(network.engine, prepare, finish, camera=frame.camera)
 
@@ -153,6 +149,20 @@ class _Sized:
     engine: Engine
     head: YoloxHead
     find: VehicleFinder[AnyBatch]
+
+
+@dataclass(frozen=True, slots=True)
+class _Finish:
+    """From rows to vehicles, for the picture of one request or for those of a whole pass."""
+
+    find: VehicleFinder[AnyBatch]
+    placement: Placement
+
+    def __call__(self, outputs: tuple[AnyBatch, ...]) -> Detections:
+        return self.find(outputs[0], [self.placement])[0]
+
+    def together(self, outputs: tuple[AnyBatch, ...], finishes: Sequence[_Finish]) -> list[Detections]:
+        return self.find(outputs[0], [finish.placement for finish in finishes])
 
 
 def _sized(engine: Engine, classes: IntArray, options: _Options) -> _Sized:

@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
-from inference.batcher import Batcher
+from inference.batcher import Batcher, JointFinish
 from inference.batching.planner import PassPlanner
 from inference.engines.protocol import Engine
 from inference.errors import InferenceError
@@ -169,7 +169,10 @@ class JoinedPasses:
                 self._together(lane, [one])
             return
         self._metrics.inference_batch.labels(lane.engine.name).observe(sum(counts))
-        for (request, _), part in zip(prepared, parts, strict=True):
+        requests = [request for request, _ in prepared]
+        if _finished_together(requests, outputs):
+            return
+        for request, part in zip(requests, parts, strict=True):
             try:
                 request.future.set_result(request.finish(part))
             except Exception as error:  # noqa: BLE001 - the caller's, and nobody else's
@@ -193,6 +196,20 @@ class _Lane:
     engine: Engine
     operations: PictureOperations[AnyBatch]
     planner: PassPlanner[_Request]
+
+
+def _finished_together(requests: list[_Request], outputs: tuple[AnyBatch, ...]) -> bool:
+    """Finishes all requests at once, if they allow that and it goes well."""
+    first = requests[0].finish
+    if len(requests) == 1 or not isinstance(first, JointFinish) or any(type(one.finish) is not type(first) for one in requests):
+        return False
+    try:
+        results = first.together(outputs, [request.finish for request in requests])
+    except Exception:  # noqa: BLE001 - one by one it will be seen whose it is
+        return False
+    for request, result in zip(requests, results, strict=True):
+        request.future.set_result(result)
+    return True
 
 
 def _shut_down(engine: Engine) -> InferenceError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -318,3 +318,35 @@ def test_it_works_from_any_event_loop(make: Any) -> None:
     engine, batcher = Doubling(), make(wait=0.0)
     for number in (1, 2):
         assert asyncio.run(partial(ask, batcher, engine, number)()) == 2 * number
+
+
+class Counting:
+    """A finish that serves a whole pass, and remembers how many it served at once."""
+
+    def __init__(self, number: float, served: list[int]) -> None:
+        self.number, self.served = number, served
+
+    def __call__(self, outputs: tuple[torch.Tensor, ...]) -> float:
+        self.served.append(1)
+        return float(outputs[0][0, 0, 0, 0]) + self.number
+
+    def together(self, outputs: tuple[torch.Tensor, ...], finishes: Sequence[Counting]) -> list[float]:
+        self.served.append(len(finishes))
+        if any(one.number < 0 for one in finishes):
+            raise ValueError("one of them is bad")
+        return [float(row[0, 0, 0]) + one.number for row, one in zip(outputs[0], finishes, strict=True)]
+
+
+@pytest.mark.parametrize("bad", [False, True])
+async def test_a_pass_is_finished_at_once_where_that_is_possible(make: Any, bad: bool) -> None:
+    engine = Doubling()
+    batcher = make(wait=DEADLINE)
+    served: list[int] = []
+    numbers = [1.0, 2.0, -3.0 if bad else 3.0, *range(4, 9)]
+    tasks = [
+        batcher.submit(engine, partial(pictures, number), Counting(number, served), camera=f"c{place}")
+        for place, number in enumerate(numbers)
+    ]
+    assert await asyncio.gather(*tasks) == [3 * number for number in numbers]
+    assert engine.batches == [8]
+    assert served == ([8, *[1] * 8] if bad else [8])
