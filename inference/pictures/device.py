@@ -1,6 +1,6 @@
 """Pictures and batches on a GPU: torch. Every operation works on any device of torch, so that tests run on a CPU.
 
-Operations are queued on the caller's stream and wait for nothing; `find` and what comes down to numpy wait for their results.
+Operations are queued on the caller's stream and wait for uploads at most; finders and what comes down to numpy wait for results.
 So pictures and batches must be kept until then, which `Batcher.submit` does.
 """
 
@@ -137,4 +137,7 @@ class DeviceOperations:
         """(3, h, w) uint8 on the device."""
         if isinstance(picture, TensorImage):
             return picture.planes.to(self._device)
-        return torch.tensor(np.ascontiguousarray(host_image(picture))).to(self._device).permute(2, 0, 1)
+        rows = np.ascontiguousarray(host_image(picture))
+        if not rows.flags.writeable:  # which torch would warn of, though nobody writes
+            rows = rows.copy()
+        return torch.from_numpy(rows).to(self._device).permute(2, 0, 1)

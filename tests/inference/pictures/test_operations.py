@@ -91,6 +91,15 @@ def test_pictures_of_any_size_are_scaled_to_fit_and_padded(rig: Rig, lie: Callab
         assert (row[:, :, width:] == PADDING).all()
 
 
+def test_pictures_that_nobody_may_write_are_read_all_the_same(rig: Rig) -> None:
+    picture = smooth(40, 60)
+    picture.flags.writeable = False
+    batch, _ = rig.operations.letterbox([picture], 32, 32)
+    crops = rig.operations.crops([picture[5:20, 7:30]], preparation(8, 8))
+    assert rig.array(batch).shape == (1, 3, 32, 32)
+    assert rig.array(crops).shape == (1, 3, 8, 8)
+
+
 def test_no_pictures_are_an_empty_batch(rig: Rig) -> None:
     batch, placements = rig.operations.letterbox([], 64, 96)
     assert rig.array(batch).shape == (0, 3, 64, 96)
