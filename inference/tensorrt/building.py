@@ -54,10 +54,9 @@ def build_plan(
         ModelError: the graph cannot be read or built; one line says why.
     """
     api, log = tensorrt.api, tensorrt.log
-    log.take_errors()
-    builder = _made(api.Builder(log.native), graph, tensorrt, "makes no builder")
+    builder = tensorrt.new("Builder")
     network = builder.create_network(_flags(tensorrt))
-    parser = api.OnnxParser(network, log.native)
+    parser = tensorrt.new("OnnxParser", network)
     if not parser.parse_from_file(str(graph)):
         raise ModelError(
             f"{graph}: {tensorrt.flavour} {tensorrt.version} cannot read this network: {_parser_errors(parser, log)}"
@@ -73,7 +72,9 @@ def build_plan(
     cache = None
     if timing_cache is not None and not tensorrt.is_rtx:
         cache = _attach_timing_cache(config, timing_cache)
-    plan = _made(builder.build_serialized_network(network, config), graph, tensorrt, "cannot build this network")
+    plan = builder.build_serialized_network(network, config)
+    if plan is None:
+        raise ModelError(f"{graph}: {tensorrt.flavour} {tensorrt.version} cannot build this network: {log.take_errors()}")
     return bytes(plan), bytes(cache.serialize()) if cache is not None else None
 
 
@@ -122,9 +123,3 @@ def _parser_errors(parser: Any, log: Any) -> str:
     shown = "; ".join(dict.fromkeys(errors[:_MOST_ERRORS]))
     more = len(errors) - _MOST_ERRORS
     return f"{shown}; and {more} more" if more > 0 else shown
-
-
-def _made(made: Any, graph: Path, tensorrt: TensorRT, trouble: str) -> Any:
-    if made is None:
-        raise ModelError(f"{graph}: {tensorrt.flavour} {tensorrt.version} {trouble}: {tensorrt.log.take_errors()}")
-    return made

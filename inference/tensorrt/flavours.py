@@ -84,6 +84,18 @@ class TensorRT:
         """Whether a network computes as its ONNX file says only if that is asked for: TensorRT 10."""
         return not self.is_rtx and int(self.version.split(".")[0]) < 11
 
+    def new(self, kind: str, *arguments: Any) -> Any:
+        """An object of TensorRT that takes the log as its last argument.
+
+        Raises:
+            ModelError: it cannot be made, such as a builder of TensorRT where there is no GPU.
+        """
+        self.log.take_errors()
+        try:
+            return getattr(self.api, kind)(*arguments, self.log.native)
+        except (TypeError, RuntimeError) as error:  # TypeError: what pybind11 makes of no object
+            raise ModelError(f"{self.flavour} {self.version} makes no {kind}: {self.log.take_errors()}") from error
+
 
 def load_tensorrt(flavour: Flavour | None = None) -> TensorRT:
     """The TensorRT of this machine, the same object each time.

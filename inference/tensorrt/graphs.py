@@ -75,12 +75,18 @@ def _half(path: Path, folder: Path) -> Path:
             "'throughline[tensorrt-rtx]', or set models.engine.precision to float32"
         ) from error
     made = folder / f"{sha256_of(path)[:16]}-float16-{REVISION}.onnx"
-    if not made.is_file():
+    if made.is_file():
+        return made
+    try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder) as own:  # others may make the same file at the same time
             partial = Path(own) / made.name
             compute_in_half(path, partial)
             partial.replace(made)
+    except OSError as error:
+        raise ModelError(
+            f"{folder}: cannot be written ({error.strerror}), and the 16-bit form of {path.name} is kept there"
+        ) from error
     return made
 
 

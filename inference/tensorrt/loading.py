@@ -91,8 +91,7 @@ def load_plan(tensorrt: TensorRT, plan: Plan, *, cuda_graphs: bool, kernels: byt
         ModelError: it is no network of one picture input and outputs of known size.
     """
     api, log = tensorrt.api, tensorrt.log
-    log.take_errors()
-    runtime = api.Runtime(log.native)
+    runtime = tensorrt.new("Runtime")
     engine = runtime.deserialize_cuda_engine(plan.content)
     if engine is None:
         raise PlanError(f"{tensorrt.flavour} {tensorrt.version} does not load the plan: {log.take_errors()}")

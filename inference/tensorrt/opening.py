@@ -87,7 +87,10 @@ def open_on(place: Place, path: Path, settings: EngineSettings, *, name: str, me
     """As `open_tensorrt`, in a place that is known. A kept plan that TensorRT does not load is built again."""
     memory = place.memory
     with memory.current():
-        memory.stream().synchronise()  # TensorRT takes the context that is there
+        try:
+            memory.stream().synchronise()  # TensorRT takes the context that is there
+        except memory.failures as error:
+            raise ModelError(f"models.engine.gpu: the {place.gpu.name} does not work: {error}") from error
         compiled = compile_plan(path, settings, place.tensorrt, place.gpu, place.cache)
         loaded, state = _load(compiled, place, path, settings)
         if metrics is not None:
@@ -132,7 +135,7 @@ def _load(compiled: CompiledPlan, place: Place, path: Path, settings: EngineSett
         compiled = compile_plan(path, settings, place.tensorrt, place.gpu, place.cache, again=True)
     try:
         return load_plan(place.tensorrt, compiled.plan, cuda_graphs=settings.cuda_graphs), state
-    except PlanError as error:
+    except (PlanError, ModelError) as error:
         raise ModelError(f"{path}: {error}") from error
 
 

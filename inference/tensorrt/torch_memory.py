@@ -138,7 +138,10 @@ def torch_memory(gpu: int) -> TorchMemory:
     """
     if not torch.cuda.is_available():
         raise ModelError(f"models.engine.memory: this build of torch ({torch.__version__}) cannot use the GPU; or use pycuda")
-    torch.cuda.init()  # type: ignore[no-untyped-call]  # torch left it out
+    try:
+        torch.cuda.init()  # type: ignore[no-untyped-call]  # torch left it out
+    except RuntimeError as error:
+        raise ModelError(f"models.engine.memory: torch cannot use the GPU: {str(error).splitlines()[0]}") from error
     return TorchMemory(gpu)
 
 

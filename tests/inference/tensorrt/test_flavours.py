@@ -65,3 +65,8 @@ def test_the_genuine_one_calls_the_log(rtx: TensorRT) -> None:
 
 def test_the_command_knows_the_flavours() -> None:
     assert ("auto", *FLAVOURS) == _models_compile._FLAVOURS
+
+
+def test_what_pybind_makes_of_no_object_is_an_error_of_the_model(rtx: TensorRT) -> None:
+    with pytest.raises(ModelError, match=r"tensorrt-rtx .* makes no OnnxParser: no reason given"):
+        rtx.new("OnnxParser", "no network")

@@ -63,3 +63,9 @@ def test_16_bits_need_onnx_and_say_so(network: Path, tmp_path: Path, monkeypatch
     monkeypatch.delitem(sys.modules, "inference.networks.half", raising=False)
     with pytest.raises(ModelError, match=r"it needs onnx, which is not installed: pip install 'throughline\[tensorrt-rtx"):
         graph_for(network, "float16", tmp_path)
+
+
+def test_a_folder_that_cannot_be_written_is_named(network: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(ModelError, match=r"file/plans: cannot be written \(Not a directory\), and the 16-bit form of net\.onnx"):
+        graph_for(network, "float16", tmp_path / "file" / "plans")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 
 from inference.engines.gpu import Gpu, NoGpuError
@@ -19,8 +20,9 @@ from inference.tensorrt.flavours import TensorRT
 from inference.tensorrt.opening import open_tensorrt, provide_memory, tensorrt_is_here
 from inference.tensorrt.plans import PlanCache
 from tests.inference.tensorrt.conftest import some
-from tests.support.fake_gpu import FakeGpu, FakeMemory
+from tests.support.fake_gpu import FakeGpu, FakeGpuError, FakeMemory
 from tests.support.fake_tensorrt import GPU, FakeApi, fake_tensorrt, open_on_fake
+from tests.support.onnx_models import write_embedder
 from throughline.settings.models import EngineSettings
 from throughline.telemetry.metrics import Metrics
 
@@ -110,6 +112,26 @@ def test_a_network_that_does_not_run_is_refused_when_it_is_opened(
     with pytest.raises(ModelError, match=r"net\.onnx: net failed on a batch of 16: TensorRT failed: .* made to fail"):
         open_on_fake(network, tensorrt, memory)
     assert not gpu.allocated
+
+
+def test_a_gpu_that_does_not_work_is_an_error_of_the_model(
+    network: Path, tensorrt: TensorRT, memory: FakeMemory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails() -> None:
+        raise FakeGpuError("CUDA error 46: device busy")
+
+    monkeypatch.setattr(memory, "stream", fails)
+    with pytest.raises(ModelError, match=r"models\.engine\.gpu: the Fake GPU does not work: CUDA error 46"):
+        open_on_fake(network, tensorrt, memory)
+
+
+def test_outputs_of_a_size_that_is_not_known_are_refused(tmp_path: Path, tensorrt: TensorRT, memory: FakeMemory) -> None:
+    path = write_embedder(tmp_path / "net.onnx")
+    model = onnx.load(path)
+    model.graph.output[0].type.tensor_type.shape.dim[1].dim_param = "found"
+    onnx.save(model, path)
+    with pytest.raises(ModelError, match=r"net\.onnx: an output has another size for each picture"):
+        open_on_fake(path, tensorrt, memory)
 
 
 def test_a_folder_that_cannot_be_written_costs_time_only(
