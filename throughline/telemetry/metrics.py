@@ -178,8 +178,8 @@ class Metrics:
         self.engine_plans = self._counter(
             "engine_plans",
             "Networks opened by TensorRT, by what was found where plans are kept: 'cached' (a plan that fits), or, so that it "
-            "was built, 'missing', 'stale' (of another TensorRT or driver), 'foreign' (of another network or GPU, or not safe from "
-            "others), 'broken'.",
+            "was built, 'missing', 'stale' (of another TensorRT or driver), 'foreign' (of another network or GPU, or not safe "
+            "from others), 'broken'.",
             "model",
             "state",
         )
