@@ -22,6 +22,7 @@ _SMALLEST_TENSOR = 256
 _CALIBRATION_BATCH = 8
 _SCALES_BY_CHANNEL = 13
 """Operator set of ONNX."""
+_BOUNDED = ("Relu", "Clip")
 _FOR_TENSORRT = {"ActivationSymmetric": True, "QuantizeBias": False, "DedicatedQDQPair": True}
 
 
@@ -61,7 +62,8 @@ def quantise(source: Path, target: Path, pictures: FloatArray, *, symmetric: boo
 
     Activations are quantised behind their ReLU, not before: what it cuts off would use up half of the 8 bits. The first
     convolution, which sees the picture itself, and what comes after the last one stay in 32 bits: they are cheap, and an
-    error there moves the embedding most.
+    error there moves the embedding most. So do, in networks whose activations have no upper end (SiLU), depthwise convolutions
+    and those that give the outputs: with them in 8 bits our detector finds nothing.
 
     Args:
         source: ONNX file in 32 bits, as `inference.networks.export` writes it.
@@ -91,7 +93,7 @@ def quantise(source: Path, target: Path, pictures: FloatArray, *, symmetric: boo
                 _Pictures(pictures, graph.input[0]),
                 quant_format=QuantFormat.QDQ,
                 op_types_to_quantize=["Conv", "Relu", "Clip", "Add"],
-                nodes_to_exclude=[next(node.name for node in graph.node if node.op_type == "Conv")],
+                nodes_to_exclude=_kept_exact(graph),
                 per_channel=True,
                 activation_type=QuantType.QInt8 if symmetric else QuantType.QUInt8,
                 weight_type=QuantType.QInt8,
@@ -113,6 +115,32 @@ def _ready_for_scales(path: Path) -> onnx.ModelProto:
         node.name = node.name or f"{node.op_type}_{number}"  # nodes are left out by their name
     onnx.save(model, path)
     return model
+
+
+def _kept_exact(graph: onnx.GraphProto) -> list[str]:
+    """Names of the convolutions that stay in 32 bits."""
+    convolutions = [node for node in graph.node if node.op_type == "Conv"]
+    readers: dict[str, list[onnx.NodeProto]] = {}
+    for node in graph.node:
+        for name in node.input:
+            readers.setdefault(name, []).append(node)
+    before_another = _before_a_convolution(graph)
+    kept = [convolutions[0].name]
+    for node in convolutions[1:]:
+        depthwise = any(one.name == "group" and one.i > 1 for one in node.attribute)
+        bounded = any(reader.op_type in _BOUNDED for reader in readers.get(node.output[0], []))
+        if not bounded and (depthwise or node.output[0] not in before_another):
+            kept.append(node.name)
+    return kept
+
+
+def _before_a_convolution(graph: onnx.GraphProto) -> set[str]:
+    """Values that reach some convolution."""
+    reach: set[str] = set()
+    for node in reversed(graph.node):  # they stand in the order in which they are computed
+        if node.op_type == "Conv" or reach.intersection(node.output):
+            reach.update(node.input)
+    return reach
 
 
 class _Pictures(CalibrationDataReader):  # type: ignore[misc]  # the base class has no types
