@@ -16,7 +16,7 @@ from benchmarks._live_cameras import LiveCameras, live_cameras, site_file
 from benchmarks._processes import cpu_seconds, free_port, python_process, wait_until, wait_until_ready
 from throughline.telemetry.scrape import Scrape
 
-__all__ = ["Load", "PipelineRun", "Product", "Script", "as_json", "measure", "report", "sustained"]
+__all__ = ["Contestant", "Load", "PipelineRun", "Product", "Script", "as_json", "measure", "report", "sustained"]
 
 _LATE = 0.05
 """Share of the wanted frames that a camera may miss and still count as carried."""

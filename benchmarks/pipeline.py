@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks._live_cameras import enlarged, live_cameras, site_file
-from benchmarks._pipeline_peer import Load, PipelineRun, Product, Script, as_json, measure, report
+from benchmarks._pipeline_peer import Contestant, Load, PipelineRun, Product, Script, as_json, measure, report
 from benchmarks._processes import cpu_seconds, free_port, python_process, resident_megabytes, wait_until_ready
 from inference.catalogue import resolve
 from throughline.commands._shared_data import shared_data
@@ -33,6 +33,7 @@ __all__ = ["main"]
 _OURS = Product("Throughline")
 _SCRIPT = Script("the script")
 _TUNED = Script("the script, tuned", tuned=True)
+_CONTESTANTS = ("product", "embedder", "script", "tuned")
 _LATENCY = "throughline_capture_to_tracklet_seconds"
 
 
@@ -70,7 +71,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--warm-up", type=float, default=10.0)
     parser.add_argument("--transport", choices=("tcp", "udp"), default="tcp")
     parser.add_argument("--compare", type=_counts, default=(), metavar="N,...", help="beside the script, with so many cameras")
-    parser.add_argument("--contestants", nargs="*", help="of the comparison: only those with one of these words in their names")
+    parser.add_argument("--contestants", nargs="+", choices=_CONTESTANTS, default=_CONTESTANTS, help="of the comparison")
     parser.add_argument("--only", choices=("streams",), help="leave the matcher out")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
@@ -103,17 +104,21 @@ def _measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
             return _observe(options, list(cameras.names), port, cameras.server, product.pid)
 
 
+def _with_embedder(model: str) -> Product:
+    return Product(f"Throughline with {model}", (model,))
+
+
 def _compare(options: argparse.Namespace, folder: Path) -> list[PipelineRun]:
     clip = enlarged(options.clip, (options.width, options.height), options.source_fps)
     detector = resolve(options.detector, "detector").path
     if detector is None:
         raise SystemExit(f"{options.detector} has no file: the script needs one")
+    everybody: tuple[Contestant, ...] = (_OURS, _with_embedder(options.embedder), _SCRIPT, _TUNED)
+    contestants = dict(zip(_CONTESTANTS, everybody, strict=True))
     runs = []
     for count in options.compare:
         load = Load(clip, str(detector), count, options.fps, options.source_fps, options.transport)
-        for contestant in (_OURS, Product("Throughline with its embedder", (options.embedder,)), _SCRIPT, _TUNED):
-            if options.contestants and not any(word in contestant.name for word in options.contestants):
-                continue
+        for contestant in (contestants[name] for name in options.contestants):
             runs.append(measure(contestant, load, folder, warm_up=options.warm_up, seconds=options.seconds))
             print(runs[-1], file=sys.stderr, flush=True)
     return runs

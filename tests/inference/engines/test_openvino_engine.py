@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,7 @@ pytest.importorskip("openvino", reason="OpenVINO is not installed: pip install '
 from inference.catalogue import find, locate, model_folders
 from inference.engines.onnx_runtime import OnnxRuntimeEngine
 from inference.engines.openvino_engine import OpenVinoEngine
-from inference.errors import InferenceError, ModelError
+from inference.errors import ModelError
 from tests.support.onnx_models import write_embedder, write_yolox
 from throughline.types import FloatArray
 
@@ -55,35 +54,6 @@ def test_what_ships_gives_what_onnx_runtime_gives(name: str) -> None:
         np.testing.assert_allclose(ours, expected, atol=2e-3 * float(np.ptp(expected)))
 
 
-@pytest.mark.parametrize("batch_axis", ["batch", 1, 3])
-@pytest.mark.parametrize("count", [0, 1, 4, 40])
-def test_any_number_of_pictures(tmp_path: Path, batch_axis: int | str, count: int) -> None:
-    path = write_embedder(tmp_path / "net.onnx", batch=batch_axis)
-    engine, reference = OpenVinoEngine(path), OnnxRuntimeEngine(path)
-    assert engine.max_batch == reference.max_batch
-    (ours,), (expected,) = engine.infer(_pictures(count)), reference.infer(_pictures(count))
-    assert ours.dtype == np.float32
-    np.testing.assert_allclose(ours, expected, atol=1e-4)
-
-
-def test_outputs_belong_to_the_caller(tmp_path: Path) -> None:
-    engine = OpenVinoEngine(write_embedder(tmp_path / "net.onnx"))
-    (first,) = engine.infer(_pictures(2))
-    before = first.copy()
-    engine.infer(_pictures(3)[:2])
-    np.testing.assert_array_equal(first, before)
-
-
-def test_threads_share_one_engine(tmp_path: Path) -> None:
-    path = write_embedder(tmp_path / "net.onnx")
-    engine, reference = OpenVinoEngine(path, streams=2), OnnxRuntimeEngine(path)
-    batches = [_pictures(count) for count in range(1, 30)]
-    with ThreadPoolExecutor(4) as pool:
-        outputs = list(pool.map(engine.infer, batches))
-    for batch, (output,) in zip(batches, outputs, strict=True):
-        np.testing.assert_allclose(output, reference.infer(batch)[0], atol=1e-4)
-
-
 def test_it_computes_in_32_bits_unless_asked_otherwise(tmp_path: Path) -> None:
     path = write_embedder(tmp_path / "net.onnx")
     exact = OnnxRuntimeEngine(path).infer(_pictures(4))[0]
@@ -117,20 +87,6 @@ def test_8_bits_need_a_file_that_has_them(tmp_path: Path) -> None:
         OpenVinoEngine(path, precision="int8")
     write_embedder(path, metadata={"precision": "int8"})
     OpenVinoEngine(path, precision="int8")
-
-
-def test_a_closed_engine_says_so(tmp_path: Path) -> None:
-    engine = OpenVinoEngine(write_embedder(tmp_path / "net.onnx"))
-    engine.close()
-    engine.close()
-    with pytest.raises(InferenceError, match="net has been closed"):
-        engine.infer(_pictures(1))
-
-
-def test_a_batch_of_another_shape_is_refused(tmp_path: Path) -> None:
-    engine = OpenVinoEngine(write_embedder(tmp_path / "net.onnx"))
-    with pytest.raises(ValueError, match=r"net takes batches of \(N, 3, 24, 20\)"):
-        engine.infer(np.zeros((1, 3, 20, 24), np.float32))
 
 
 @pytest.mark.parametrize("content", [b"", b"not a model at all", b"\x08\x09" + bytes(range(256))])
