@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 import onnx
+import structlog
 import torch
 from torch import Tensor
 
@@ -18,6 +19,8 @@ from inference.onnx_to_torch import OnnxModule, UnknownOperatorError
 from throughline.types import FloatArray
 
 __all__ = ["TorchEngine"]
+
+_log = structlog.get_logger(__name__)
 
 
 class TorchEngine:
@@ -33,7 +36,8 @@ class TorchEngine:
         precision: In which convolutions and matrix products compute. On a GPU ``float32`` means just that, for all of this
             process: no shortcut through TF32.
         max_batch: Most pictures in one pass where the file leaves it open.
-        cuda_graphs: Replay each pass as one graph, of batches padded to 1, 2, 4 and so on; on a GPU only.
+        cuda_graphs: Replay each pass as one graph, of batches padded to 1, 2, 4 and so on; on a GPU only. A network that
+            cannot be recorded runs without.
 
     Raises:
         ModelError: the file is missing, broken, of another kind, or holds an operator that is not known here.
@@ -71,7 +75,7 @@ class TorchEngine:
         self._output_shapes = self._probe(module)
         if self._device.type == "cuda" and cuda_graphs:
             sizes = [self._fixed_batch] if self._fixed_batch else _padded_sizes(max_batch)
-            self._pass = CapturedPasses(module, self._input_shape, sizes, self._device)
+            self._pass = self._captured(module, sizes)
 
     @property
     def name(self) -> str:
@@ -162,6 +166,13 @@ class TorchEngine:
             batch = torch.cat([batch, batch.new_zeros((self._fixed_batch - count, *self._input_shape))])
         outputs = run(batch.contiguous(memory_format=torch.channels_last))
         return tuple(output[:count].contiguous() for output in outputs)
+
+    def _captured(self, module: OnnxModule, sizes: list[int]) -> Callable[[Tensor], tuple[Tensor, ...]]:
+        try:
+            return CapturedPasses(module, self._input_shape, sizes, self._device)
+        except RuntimeError as error:
+            _log.warning("runs without CUDA graphs, which it cannot be recorded as", model=self._name, error=_first_line(error))
+            return module
 
     def _probe(self, module: OnnxModule) -> tuple[tuple[int, ...], ...]:
         """One pass over a blank picture: proves that the network runs, and tells the shapes of its outputs."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, cast
 
 import numpy as np
 import onnx
@@ -12,9 +12,12 @@ import torch
 from torch import Tensor, nn
 
 from inference.onnx_to_torch.attributes import Attributes, UnsupportedError
-from inference.onnx_to_torch.operators import HEAVY, IN_32_BITS, OPERATORS, Compute
+from inference.onnx_to_torch.operators import ASKS_VALUES, HEAVY, IN_32_BITS, OPERATORS, Compute
 
 __all__ = ["OnnxModule", "UnknownOperatorError"]
+
+_MOVED = " where the values lie"
+"""What is added to the name of an index that is moved with the module."""
 
 
 class UnknownOperatorError(Exception):
@@ -48,7 +51,8 @@ class OnnxModule(nn.Module):
     What depends on nothing but weights is computed once, here. In 16 bits, convolutions and matrix products compute in 16
     bits and what lies between them takes what it gets; operators that would lose too much compute in 32. Files that are
     in 16 bits themselves are computed as they say, or in 32 bits if that is asked. Integers stay in memory wherever the
-    module is moved: they say how long things are.
+    module is moved, since they say how long things are; but for those that pick values out of others. So a pass never waits
+    for a GPU.
 
     Args:
         model: The graph and its weights.
@@ -67,7 +71,7 @@ class OnnxModule(nn.Module):
         if len(inputs) != 1:
             raise UnknownOperatorError(f"a graph with the inputs {', '.join(inputs) or 'none'}, where one is expected")
         self._input_name = inputs[0]
-        steps = self._folded(model, constants)
+        steps = _picking_where_values_lie(self._folded(model, constants), constants)
         self._steps = _with_ends(steps, self._output_names)
         self._keep(constants, steps)
 
@@ -79,7 +83,7 @@ class OnnxModule(nn.Module):
     def forward(self, batch: Tensor) -> tuple[Tensor, ...]:
         """The outputs, float32, of a batch float32."""
         values: dict[str, Tensor] = {**self._constants, self._input_name: batch}
-        values.update((name, self.get_buffer(place)) for name, place in self._places.items())
+        values.update((name, cast("Tensor", self._buffers[place])) for name, place in self._places.items())
         for step in self._steps:
             results = self._run(step, values)
             values.update(zip(step.outputs, results, strict=False))
@@ -135,12 +139,13 @@ class OnnxModule(nn.Module):
         """Keeps what the steps take: arrays of numbers as buffers, the rest as it is."""
         taken = {name for step in steps for name in step.inputs} | set(self._output_names)
         weights = {name for step in steps if step.kind in HEAVY for name in step.inputs[1:]}
+        asked = {name for step in steps if step.kind in ASKS_VALUES for name in step.inputs[1:]}
         self._places: dict[str, str] = {}
         self._constants: dict[str, Tensor] = {}
         for name, value in constants.items():
             if name not in taken:
                 continue
-            if not value.is_floating_point() or value.ndim == 0:
+            if not name.endswith(_MOVED) and (name in asked or not value.is_floating_point() or value.ndim == 0):
                 self._constants[name] = value
                 continue
             if self._half and name in weights:
@@ -169,6 +174,21 @@ def _alike(values: Sequence[Tensor | None]) -> list[Tensor | None]:
     for one in present:
         kind = torch.promote_types(kind, one.dtype)
     return [one if one is None else one.to(kind) for one in values]
+
+
+def _picking_where_values_lie(steps: Sequence[_Step], constants: dict[str, Tensor]) -> list[_Step]:
+    """The steps, with copies of constant indices that are moved with the module, unless they pick out of lengths."""
+    lengths = {name for name, value in constants.items() if not value.is_floating_point()}
+    found = []
+    for step in steps:
+        if step.kind == "Shape" or all(name in lengths for name in step.inputs if name):
+            lengths.update(step.outputs)
+        elif step.kind in ("Gather", "GatherND") and step.inputs[1] in constants:
+            value, index = step.inputs
+            constants[index + _MOVED] = constants[index]
+            step = replace(step, inputs=(value, index + _MOVED))
+        found.append(step)
+    return found
 
 
 def _with_ends(steps: Sequence[_Step], outputs: Sequence[str]) -> list[_Step]:

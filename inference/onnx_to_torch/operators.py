@@ -17,7 +17,7 @@ from torch.nn import functional
 from inference.onnx_to_torch.attributes import Attributes, UnsupportedError
 from inference.onnx_to_torch.windows import average_pool, convolution, max_pool, resize, transposed_convolution
 
-__all__ = ["HEAVY", "IN_32_BITS", "OPERATORS", "Compute"]
+__all__ = ["ASKS_VALUES", "HEAVY", "IN_32_BITS", "OPERATORS", "Compute"]
 
 Compute: TypeAlias = Callable[..., Tensor | tuple[Tensor, ...]]
 """From the values of a node's inputs, None where an optional one is left out, to the values of its outputs."""
@@ -33,6 +33,9 @@ _TYPES: Final[dict[int, torch.dtype]] = {
 
 HEAVY: Final = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
 """Operators whose weights set the type in which they compute."""
+
+ASKS_VALUES: Final = frozenset({"Clip", "Resize"})
+"""Operators that ask for the values of their further inputs, though these are no integers."""
 
 IN_32_BITS: Final = frozenset(
     {"BatchNormalization", "Exp", "GlobalAveragePool", "Pow", "ReduceL2", "ReduceMean", "ReduceSum", "Softmax", "Sqrt"}

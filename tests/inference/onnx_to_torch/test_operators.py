@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ from inference.onnx_to_torch import OnnxModule, UnknownOperatorError
 from inference.onnx_to_torch.operators import OPERATORS
 
 SHAPE = (2, 4, 6, 8)
+WEIGHTS = Path(__file__).resolve().parents[3] / "inference" / "weights"
 
 
 class Node(NamedTuple):
@@ -283,6 +285,35 @@ def test_a_file_in_16_bits_computes_in_32_where_that_is_asked() -> None:
     np.testing.assert_allclose(full.numpy(), expected_of(exact, batch)[0], atol=1e-5)
     (half,) = OnnxModule(model, half=True)(torch.from_numpy(batch))
     assert 1e-5 < np.abs(half.numpy() - full.numpy()).max() < 0.05
+
+
+def test_indices_are_moved_with_the_module_and_lengths_are_not() -> None:
+    """On a GPU an index in memory would have to go up in each pass, and a length there would have to come down."""
+    picking = OnnxModule(graph(Node("Gather", (integers(1, 0),), {"axis": 1}), Node("Reshape", (integers(0, -1),))))
+    moved = picking.to("meta")
+    assert [buffer.device.type for buffer in moved.buffers()] == ["meta"]
+    assert moved(torch.zeros(SHAPE, device="meta"))[0].shape == (2, 96)
+    lengths = OnnxModule(graph(Node("Shape"), Node("Gather", (integers(2, 0),)), Node("Cast", (), {"to": FLOAT})))
+    assert not list(lengths.buffers())
+    assert lengths.to("meta")(torch.zeros(SHAPE, device="meta"))[0].tolist() == [6, 2]
+
+
+@pytest.mark.parametrize("half", [False, True])
+@pytest.mark.parametrize("file", ["vehicle_detector.onnx", "vehicle_embedder.onnx"])
+def test_no_pass_of_a_network_that_ships_asks_for_a_value(file: str, half: bool) -> None:
+    """Without memory there is nothing to ask for: it would fail, as recording on a GPU would."""
+    model = onnx.load(WEIGHTS / file)
+    module = OnnxModule(model, half=half).to("meta")
+    shape = [axis.dim_value or 3 for axis in model.graph.input[0].type.tensor_type.shape.dim]
+    outputs = module(torch.zeros(shape, device="meta"))
+    assert [len(output) for output in outputs] == [3] * len(model.graph.output)
+    assert {output.dtype for output in outputs} == {torch.float32}
+
+
+@pytest.mark.parametrize("nodes", NODES, ids=_named)
+def test_no_operator_asks_for_a_value(nodes: tuple[Node, ...]) -> None:
+    outputs = OnnxModule(graph(*nodes)).to("meta")(torch.zeros(SHAPE, device="meta"))
+    assert len(outputs) == nodes[-1].outputs
 
 
 def test_values_are_let_go_when_nobody_takes_them_any_more() -> None:
