@@ -22,18 +22,16 @@ class BuildOptions:
         max_batch: Most pictures in one pass; it is also what kernels are chosen for. A graph with a fixed batch keeps its own.
         exact: Multiply floats with all their bits; else with the 10 bits of TF32, which is faster.
         workspace: Most bytes of GPU memory that one layer may use while it computes.
-        only_this_gpu: Of TensorRT-RTX, whose plans else serve every GPU of its kinds: build for the one that is here.
     """
 
     max_batch: int = 16
     exact: bool = True
     workspace: int = 4 << 30
-    only_this_gpu: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
         """What of it changes a plan, as words for its key; the batch has a place of its own."""
-        return (f"workspace {self.workspace}", *(["exact"] if self.exact else []), *(["one gpu"] if self.only_this_gpu else []))
+        return (f"workspace {self.workspace}", *(["exact"] if self.exact else []))
 
 
 def build_plan(
@@ -65,9 +63,6 @@ def build_plan(
     config.set_memory_pool_limit(api.MemoryPoolType.WORKSPACE, options.workspace)
     if options.exact:
         config.clear_flag(api.BuilderFlag.TF32)
-    if options.only_this_gpu and tensorrt.is_rtx:
-        config.num_compute_capabilities = 1
-        config.set_compute_capability(api.ComputeCapability.CURRENT, 0)
     _add_profile(builder, network, config, graph, options.max_batch)
     cache = None
     if timing_cache is not None and not tensorrt.is_rtx:

@@ -50,7 +50,7 @@ def compile_plan(
         path: ONNX file.
         settings: Section ``models.engine`` of the site file: precision and largest batch matter.
         tensorrt: Which one builds.
-        gpu: The GPU it is for; TensorRT-RTX needs none.
+        gpu: The GPU it is for, which is current; TensorRT-RTX needs none.
         cache: Where plans are kept.
         again: Build it even if there is one.
 
@@ -82,16 +82,11 @@ def compile_plan(
 
 
 def _key(graph: Path, precision: BuiltPrecision, options: BuildOptions, tensorrt: TensorRT, gpu: Gpu | None) -> PlanKey:
-    anywhere = tensorrt.is_rtx or gpu is None
+    target, driver = "any", "any"
+    if gpu is not None and not tensorrt.is_rtx:
+        target, driver = gpu.architecture, gpu.driver
     return PlanKey(
-        sha256_of(graph),
-        tensorrt.flavour,
-        tensorrt.version,
-        "any" if anywhere or gpu is None else gpu.architecture,
-        "any" if anywhere or gpu is None else gpu.driver,
-        precision,
-        options.max_batch,
-        options.names,
+        sha256_of(graph), tensorrt.flavour, tensorrt.version, target, driver, precision, options.max_batch, options.names
     )
 
 

@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias, get_args
 from inference.engines.protocol import sha256_of
 from inference.errors import ModelError
 
-__all__ = ["BuiltPrecision", "chosen_precision", "graph_for", "int8_graph"]
+__all__ = ["BuiltPrecision", "chosen_precision", "graph_for", "int8_graph", "is_quantised"]
 
 BuiltPrecision: TypeAlias = Literal["float32", "float16", "int8"]
 
@@ -28,7 +28,7 @@ def chosen_precision(path: Path, asked: str) -> BuiltPrecision:
             return found
     if asked != "auto":
         raise ModelError(f"models.engine.precision: TensorRT builds {', '.join(get_args(BuiltPrecision))}, not {asked}")
-    return "int8" if _is_quantised(path) else "float16"
+    return "int8" if is_quantised(path) else "float16"
 
 
 def graph_for(path: Path, precision: BuiltPrecision, folder: Path) -> Path:
@@ -44,7 +44,7 @@ def graph_for(path: Path, precision: BuiltPrecision, folder: Path) -> Path:
     """
     if precision == "int8":
         return _quantised(path, folder)
-    if _is_quantised(path):
+    if is_quantised(path):
         raise ModelError(f"{path}: computes in 8 bits, so it cannot be built in {precision}; use the file it was made of")
     return path if precision == "float32" else _half(path, folder)
 
@@ -55,7 +55,7 @@ def int8_graph(path: Path, folder: Path) -> Path:
 
 
 def _quantised(path: Path, folder: Path) -> Path:
-    if _is_quantised(path):
+    if is_quantised(path):
         return path
     made = int8_graph(path, folder)
     if not made.is_file():
@@ -90,7 +90,7 @@ def _half(path: Path, folder: Path) -> Path:
     return made
 
 
-def _is_quantised(path: Path) -> bool:
+def is_quantised(path: Path) -> bool:
     """Whether there are 8-bit nodes; names of operators stand as they are in the file, so that no parser is needed."""
     try:
         return _QUANTISED in path.read_bytes()

@@ -81,10 +81,6 @@ class NetworkDefinitionCreationFlag(enum.IntEnum):
     STRONGLY_TYPED = 1
 
 
-class ComputeCapability(enum.Enum):
-    CURRENT = 1
-
-
 class ILogger:
     Severity = Severity
 
@@ -108,7 +104,6 @@ class FakeApi:
     BuilderFlag = BuilderFlag
     CudaGraphStrategy = CudaGraphStrategy
     NetworkDefinitionCreationFlag = NetworkDefinitionCreationFlag
-    ComputeCapability = ComputeCapability
 
     def __init__(self, gpu: FakeGpu, version: str = "11.4.0.106") -> None:
         self.gpu = gpu
@@ -233,7 +228,6 @@ class IBuilderConfig:
         self.timing: ITimingCache | None = None
         self.limits: dict[MemoryPoolType, int] = {}
         self.cleared: list[BuilderFlag] = []
-        self.num_compute_capabilities = 0
         self._api = api
 
     def set_memory_pool_limit(self, pool: MemoryPoolType, pool_size: int) -> None:
@@ -241,9 +235,6 @@ class IBuilderConfig:
 
     def clear_flag(self, flag: BuilderFlag) -> None:
         self.cleared.append(flag)
-
-    def set_compute_capability(self, compute_capability: ComputeCapability, index: int) -> bool:
-        return index < self.num_compute_capabilities
 
     def add_optimization_profile(self, profile: IOptimizationProfile) -> int:
         self.profile = profile

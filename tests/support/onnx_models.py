@@ -25,11 +25,13 @@ def write_embedder(
     heads: Mapping[str, int] | None = None,
     logits: bool = False,
     embeds: bool = True,
+    layers: int = 1,
 ) -> Path:
-    """Convolution, ReLU and global average pooling: (batch, channels, height, width) to (batch, dimension).
+    """Convolutions, each with ReLU, and global average pooling: (batch, channels, height, width) to (batch, dimension).
 
     Without ``pooled`` the output is the map before pooling, which is no embedding. ``heads`` are further outputs on the pooled
     vector, so many classes by name: probabilities, or bare ``logits``; without ``embeds`` they are all that it gives.
+    With ``layers`` above 1 there is something that 8 bits do not leave out.
     """
     rng = np.random.default_rng(11)
     weights = [
@@ -40,6 +42,14 @@ def write_embedder(
         helper.make_node("Conv", ["images", "w", "b"], ["c"], pads=[1, 1, 1, 1]),
         helper.make_node("Relu", ["c"], ["map"]),
     ]
+    for layer in range(1, layers):
+        weight = rng.standard_normal((dimension, dimension, 1, 1)).astype(np.float32) / dimension
+        weights.append(numpy_helper.from_array(weight, f"w{layer}"))
+        nodes[-1].output[0] = f"r{layer}"
+        nodes += [
+            helper.make_node("Conv", [f"r{layer}", f"w{layer}"], [f"c{layer}"]),
+            helper.make_node("Relu", [f"c{layer}"], ["map"]),
+        ]
     shape: list[int | str] = [batch, dimension, height, width]
     if pooled:
         nodes += [helper.make_node("GlobalAveragePool", ["map"], ["p"]), helper.make_node("Flatten", ["p"], ["vector"])]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,8 +21,8 @@ from throughline.settings.models import EngineSettings, ModelsSettings
 from throughline.types import FloatArray
 
 if TYPE_CHECKING:
-    from inference.engines.gpu import Gpu
     from inference.tensorrt.flavours import TensorRT
+    from inference.tensorrt.opening import Place
     from inference.tensorrt.plans import PlanCache, PlanState
 
 __all__ = ["add_arguments"]
@@ -78,31 +79,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _compile(options: argparse.Namespace) -> int:
-    from inference.engines.gpu import NoGpuError, find_gpu
     from inference.errors import ModelError
     from inference.tensorrt.flavours import load_tensorrt
     from inference.tensorrt.plans import PlanCache
 
     settings, files = _wanted(options)
-    try:
-        tensorrt = load_tensorrt(None if options.flavour == "auto" else options.flavour)
-    except ModelError as error:
-        raise CommandError(str(error)) from error
-    gpu: Gpu | None = None
-    try:
-        gpu = find_gpu(settings.gpu)
-    except NoGpuError as error:
-        say(f"plans are built and not run: {error}")
     cache = PlanCache()
     rows = []
-    for path in files:
-        try:
+    try:
+        tensorrt = load_tensorrt(None if options.flavour == "auto" else options.flavour)
+        place = _place(settings, tensorrt, cache)
+        for path in files:
             if options.pictures is not None:
                 _calibrate(path, options.pictures, options.limit, cache)
-            rows.append(_one(path, settings, tensorrt, gpu, cache, again=options.again))
-        except ModelError as error:
-            raise CommandError(str(error), FAILED) from error
-        say(f"{rows[-1].model}: {rows[-1].path}")
+            rows.append(_one(path, settings, tensorrt, place, cache, again=options.again))
+            say(f"{rows[-1].model}: {rows[-1].path}")
+    except ModelError as error:
+        raise CommandError(str(error), FAILED) from error
     if options.json:
         print_json({"plans": [asdict(row) for row in rows]})
     else:
@@ -162,24 +155,44 @@ def _calibrate(path: Path, pictures: Path, limit: int, cache: PlanCache) -> None
     except ModuleNotFoundError as error:
         raise CommandError(f"8 bits need {error.name}, which is not installed: pip install 'throughline[train]'") from error
     from inference.engines.onnx_runtime import OnnxRuntimeEngine
-    from inference.tensorrt.graphs import int8_graph
+    from inference.tensorrt.graphs import int8_graph, is_quantised
 
     engine = OnnxRuntimeEngine(path)
     prepared = read_prepared_pictures(pictures, engine, limit)
     engine.close()
     cache.make_folder()
     target = int8_graph(path, cache.folder)
-    for name, loss in write_variant_of_file(path, target, "int8-symmetric", prepared).items():
+    losses = write_variant_of_file(path, target, "int8-symmetric", prepared)
+    if not is_quantised(target):
+        target.unlink()
+        raise CommandError(f"{path}: no layer of this network stands 8 bits; use float16")
+    for name, loss in losses.items():
         say(f"{path.name} in 8 bits, {name}: least cosine {loss.cosine:.4f}, {loss.spread:.3f} of the distance between pictures")
 
 
+def _place(settings: EngineSettings, tensorrt: TensorRT, cache: PlanCache) -> Place | None:
+    """Where plans can run; None: nowhere here, which is no matter to TensorRT-RTX."""
+    from inference.engines.gpu import NoGpuError, find_gpu
+    from inference.errors import ModelError
+    from inference.tensorrt.opening import Place, provide_memory
+
+    try:
+        return Place(tensorrt, find_gpu(settings.gpu), provide_memory(settings), cache)
+    except (NoGpuError, ModelError) as error:
+        if not tensorrt.is_rtx:
+            raise ModelError(f"TensorRT builds only where its plans will run, and here they cannot: {error}") from error
+        say(f"plans are built and not run: {error}")
+        return None
+
+
 def _one(
-    path: Path, settings: EngineSettings, tensorrt: TensorRT, gpu: Gpu | None, cache: PlanCache, *, again: bool
+    path: Path, settings: EngineSettings, tensorrt: TensorRT, place: Place | None, cache: PlanCache, *, again: bool
 ) -> _Compiled:
     from inference.tensorrt.compiling import compile_plan
 
-    compiled = compile_plan(path, settings, tensorrt, gpu, cache, again=again)
-    cosine, difference = (None, None) if gpu is None else _compare(path, settings, tensorrt, gpu, cache)
+    with nullcontext() if place is None else place.memory.current():
+        compiled = compile_plan(path, settings, tensorrt, None if place is None else place.gpu, cache, again=again)
+    cosine, difference = (None, None) if place is None else _compare(path, settings, place)
     return _Compiled(
         path.stem,
         compiled.key.precision,
@@ -201,18 +214,16 @@ def _state(found: PlanState, *, again: bool) -> str:
     return "built" if found == "missing" else f"built, was {found}"
 
 
-def _compare(
-    path: Path, settings: EngineSettings, tensorrt: TensorRT, gpu: Gpu, cache: PlanCache
-) -> tuple[float | None, float | None]:
+def _compare(path: Path, settings: EngineSettings, place: Place) -> tuple[float, float]:
     """Least cosine and largest difference of an output on drawn pictures, against the file on the CPU."""
     from inference.engines.onnx_runtime import OnnxRuntimeEngine
-    from inference.tensorrt.opening import Place, open_on, provide_memory
+    from inference.tensorrt.opening import open_on
 
     reference = OnnxRuntimeEngine(path)
     pictures = _drawn(_COMPARED, reference.input_shape)
     expected = reference.infer(pictures)
     reference.close()
-    engine = open_on(Place(tensorrt, gpu, provide_memory(settings), cache), path, settings, name=path.stem)
+    engine = open_on(place, path, settings, name=path.stem)
     found = engine.infer(pictures)
     engine.close()
     cosines = [_least_cosine(one, other) for one, other in zip(expected, found, strict=True)]

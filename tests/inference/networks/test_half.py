@@ -151,8 +151,8 @@ def test_weights_too_large_for_16_bits_are_an_error(tmp_path: Path, value: float
 
 
 def test_what_cannot_be_turned_is_told(tmp_path: Path) -> None:
-    source = write_yolox(tmp_path / "net.onnx", batch="batch")
-    quantise(source, tmp_path / "int8.onnx", drawn_pictures(2, (64, 64)), symmetric=True)
+    source = write_embedder(tmp_path / "net.onnx", layers=2)
+    quantise(source, tmp_path / "int8.onnx", drawn_pictures(2, (24, 20)), symmetric=True)
     light = _network(tmp_path / "light.onnx", [helper.make_node("Relu", ["images"], ["out"])], {})
     branch = helper.make_graph([helper.make_node("Relu", ["images"], ["a"])], "a", [], [helper.make_empty_tensor_value_info("a")])
     flow = _network(

@@ -32,11 +32,10 @@ FUNCTIONS = (
     *("getBuilderPluginRegistry", "getPluginRegistry", "initLibNvInferPlugins"),
 )
 RTX_ALONE = {
-    *("ComputeCapability", "CudaGraphStrategy", "IRuntimeCache"),
-    *("IBuilderConfig.set_compute_capability", "IBuilderConfig.num_compute_capabilities"),
+    *("CudaGraphStrategy", "IRuntimeCache"),
     *("IRuntimeConfig.create_runtime_cache", "IRuntimeConfig.set_runtime_cache", "IRuntimeConfig.cuda_graph_strategy"),
 }
-ATTRIBUTES = ("ITensor.name", "ITensor.shape", "IBuilderConfig.num_compute_capabilities", "IRuntimeConfig.cuda_graph_strategy")
+ATTRIBUTES = ("ITensor.name", "ITensor.shape", "IRuntimeConfig.cuda_graph_strategy")
 """What the fake sets on its objects, so that its classes do not show it."""
 
 Used = dict[str, dict[str, int | None]]

@@ -9,13 +9,13 @@ from inference.errors import ModelError
 from inference.networks.parity import drawn_pictures
 from inference.networks.precision import quantise
 from inference.tensorrt.graphs import chosen_precision, graph_for, int8_graph
-from tests.support.onnx_models import write_yolox
+from tests.support.onnx_models import write_embedder
 
 
 @pytest.fixture
 def quantised(tmp_path: Path) -> Path:
-    source = write_yolox(tmp_path / "head.onnx", batch="batch")
-    quantise(source, tmp_path / "int8.onnx", drawn_pictures(2, (64, 64)), symmetric=True)
+    source = write_embedder(tmp_path / "two.onnx", layers=2)
+    quantise(source, tmp_path / "int8.onnx", drawn_pictures(2, (24, 20)), symmetric=True)
     return tmp_path / "int8.onnx"
 
 

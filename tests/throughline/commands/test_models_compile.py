@@ -98,6 +98,15 @@ def test_on_a_gpu_each_network_is_compared_with_the_cpu(
     assert plans(capsys)[0]["state"] == "built, was stale"
 
 
+def test_tensorrt_without_a_gpu_is_one_clear_line(
+    monkeypatch: pytest.MonkeyPatch, no_gpu: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("inference.tensorrt.flavours.load_tensorrt", lambda flavour: fake_tensorrt(FakeGpu()))
+    assert main(["models", "compile", "vehicle-detector"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "TensorRT builds only where its plans will run, and here they cannot: no NVIDIA driver here" in line
+
+
 def test_8_bits_are_set_on_pictures_once(
     tmp_path: Path, on_fake: Callable[[], TensorRT], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -107,17 +116,20 @@ def test_8_bits_are_set_on_pictures_once(
     for number in range(4):
         picture = cv2.resize(rng.integers(0, 255, (4, 5, 3), dtype=np.uint8), (90, 60))
         cv2.imwrite(str(tmp_path / "pictures" / f"{number}.png"), picture)
-    path = write_yolox(tmp_path / "head.onnx", batch="batch")
+    path = write_embedder(tmp_path / "net.onnx", layers=2)
     arguments = ["models", "compile", str(path), "--precision", "int8", "--json"]
     assert main(arguments) == 1
     assert "there is no 8-bit form of this network here" in capsys.readouterr().err
     assert main([*arguments, "--pictures", str(tmp_path / "pictures")]) == 0
     shown = capsys.readouterr()
-    assert "head.onnx in 8 bits, output: least cosine " in shown.err
+    assert "net.onnx in 8 bits, vector: least cosine " in shown.err
     (row,) = json.loads(shown.out)["plans"]
     assert (row["precision"], row["state"]) == ("int8", "built")
     assert main(arguments) == 0
     assert plans(capsys)[0]["state"] == "cached"
+    head = write_yolox(tmp_path / "head.onnx", batch="batch")
+    assert main(["models", "compile", str(head), "--precision", "int8", "--pictures", str(tmp_path / "pictures")]) == 1
+    assert "head.onnx: no layer of this network stands 8 bits; use float16" in capsys.readouterr().err
 
 
 def test_a_site_file_says_all(tmp_path: Path, on_fake: Callable[[], TensorRT], capsys: pytest.CaptureFixture[str]) -> None:
