@@ -35,6 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         lines, ahead, behind = _bring(options.wheels, Path(folder))
         job = Job(
             section="",
+            table="",
             seconds=0.0,
             folder=folder,
             device=options.device,
@@ -60,14 +61,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu", description=(__doc__ or "").partition("\n\n")[2])
-    parser.add_argument("--wheels", type=Path, nargs="+", metavar="DIR", default=[], help="folders with wheels of what is missing")
+    parser.add_argument(
+        "--wheels", type=Path, nargs="+", metavar="DIR", default=[], help="folders with wheels of what is missing"
+    )
     parser.add_argument("--clip", type=Path, help="real footage (default: clips/highway.mp4 of the shared data, if it is here)")
     parser.add_argument("--detector", type=Path, help="ONNX file (default: the one that ships)")
     parser.add_argument("--embedder", type=Path, help="ONNX file (default: the one that ships)")
     parser.add_argument("--minutes", type=float, default=7.0, help="for everything (default: %(default)g)")
     parser.add_argument("--rate", type=float, default=10.0, help="analysed frames a second and stream (default: %(default)g)")
     parser.add_argument("--max-batch", type=int, default=32, help="most pictures in one pass (default: %(default)s)")
-    parser.add_argument("--only", nargs="+", choices=[section.name for section in SECTIONS], metavar="SECTION", help="run these alone")
+    parser.add_argument(
+        "--only", nargs="+", choices=[section.name for section in SECTIONS], metavar="SECTION", help="run these alone"
+    )
     parser.add_argument("--device", default="cuda:0", help="cuda:N; cpu tries out the measurement itself (default: %(default)s)")
     parser.add_argument("--json", type=Path, help="file for everything (default: gpu.json in the folder $OUT, if that is set)")
     return parser
@@ -87,7 +92,9 @@ def _bring(folders: Sequence[Path], work: Path) -> tuple[list[Line], tuple[str, 
     except ValueError as error:
         raise SystemExit(f"--wheels: {error}") from error
     unpacked = unpack_wheels(files, work / "site")
-    lines = [Line("machine", {"what": f"wheel of {name} {version}"}, note=outcome) for name, version, outcome in unpacked.outcomes]
+    lines = [
+        Line("machine", {"what": f"wheel of {name} {version}"}, note=outcome) for name, version, outcome in unpacked.outcomes
+    ]
     return lines, (str(unpacked.ahead),), (str(unpacked.behind),)
 
 

@@ -16,7 +16,6 @@ from benchmarks.gpu.lines import Line
 __all__ = ["main"]
 
 
-
 def main(arguments: list[str]) -> int:
     """Runs the section and writes each line as soon as it is there."""
     name, orders, told = arguments
@@ -34,21 +33,18 @@ def main(arguments: list[str]) -> int:
 def _run(name: str, job: Job) -> Iterator[Line]:
     module, _, function = name.partition(":")
     what = {"what": job.section}
-    table = "machine"
     try:
         from inference.threads import limit_threads
 
         limit_threads()  # before numpy is loaded, as the product does
-        loaded = importlib.import_module(f"benchmarks.gpu.sections.{module}")
-        table = loaded.TABLE
-        run: Callable[[Job], Iterator[Line]] = getattr(loaded, function)
+        run: Callable[[Job], Iterator[Line]] = getattr(importlib.import_module(module), function)
         yield from run(job)
     except ModuleNotFoundError as error:
-        yield Line(table, what, "missing", note=f"needs {error.name}, which is not here: bring it as a wheel (--wheels)")
+        yield Line(job.table, what, "missing", note=f"needs {error.name}, which is not here: bring it as a wheel (--wheels)")
     except Exception as error:  # noqa: BLE001 - whatever it is, it is this section's result, and the others go on
         traceback.print_exc()
         text = " ".join(str(error).split())
-        yield Line(table, what, "failed", note=f"{type(error).__name__}: {text[:300]}")
+        yield Line(job.table, what, "failed", note=f"{type(error).__name__}: {text[:300]}")
 
 
 if __name__ == "__main__":

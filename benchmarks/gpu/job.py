@@ -16,6 +16,7 @@ class Job:
 
     Attributes:
         section: Name of the section.
+        table: Where it is told what becomes of the section as a whole.
         seconds: How long it may take.
         folder: Where sections leave what later ones need.
         device: Where torch works: ``cuda:N``, or ``cpu`` to try the measurement itself.
@@ -31,6 +32,7 @@ class Job:
     """
 
     section: str
+    table: str
     seconds: float
     folder: str
     device: str = "cuda:0"

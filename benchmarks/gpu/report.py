@@ -21,7 +21,7 @@ TABLES = {
 }
 """Title of each table, in their order."""
 _EAGER, _GRAPHS = "torch", "torch, CUDA graphs"
-_BATCH, _RATIO = "batch ", "×"
+_BATCH, _RATIO = "batch ", "times"
 
 
 def as_markdown(lines: Sequence[Line]) -> str:
@@ -42,7 +42,9 @@ def as_json(lines: Sequence[Line], seconds: float) -> str:
 
 def with_ratios(lines: Sequence[Line]) -> list[Line]:
     """The lines, those of speeds with their ratios to torch on the same network: what eight bits are set beside is 16."""
-    speeds = {tuple(line.labels.get(key) for key in ("network", "precision", "engine")): line for line in lines if line.table == "speed"}
+    speeds = {
+        tuple(line.labels.get(key) for key in ("network", "precision", "engine")): line for line in lines if line.table == "speed"
+    }
     return [_with_ratios(line, speeds) if line.table == "speed" and line.state == "ok" else line for line in lines]
 
 

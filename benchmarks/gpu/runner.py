@@ -44,7 +44,9 @@ def run_sections(sections: Sequence[Section], job: Job, seconds: float, tell: Ca
             lines.append(Line(section.table, {"what": section.name}, "not run", note=f"{share:.0f} s were left for it"))
             continue
         tell(f"{section.name} (at most {share:.0f} s)")
-        lines += run_section(section, replace(job, section=section.name, seconds=share, verified=verified_engines(lines)))
+        lines += run_section(
+            section, replace(job, section=section.name, table=section.table, seconds=share, verified=verified_engines(lines))
+        )
     return lines
 
 

@@ -14,7 +14,7 @@ class Section:
 
     Attributes:
         name: What it is called; on the command line, too.
-        function: ``module:function`` below `benchmarks.gpu.sections`, which takes a job and yields lines.
+        function: ``module:function``, which takes a job and yields lines.
         table: Where it is told that it crashed or was cut short.
         weight: Its share of the time.
         least: Seconds below which it is not begun.
@@ -27,22 +27,24 @@ class Section:
     least: float = 3.0
 
 
+_HERE = "benchmarks.gpu.sections"
+
 SECTIONS = (
-    Section("driver", "driver:run", "machine", 5),
-    Section("torch", "libraries:torch_works", "machine", 20),
-    Section("pycuda", "libraries:pycuda_works", "machine", 15),
-    Section("nvdec", "libraries:nvdec_works", "machine", 10),
-    Section("footage", "footage:run", "machine", 25),
-    Section("reference", "reference:run", "engines", 30),
-    Section("torch engines", "engines:torch_engines", "engines", 60, 10.0),
-    Section("tensorrt engines", "engines:tensorrt_engines", "engines", 70, 10.0),
-    Section("tensorrt-rtx engines", "engines:tensorrt_rtx_engines", "engines", 60, 10.0),
-    Section("pycuda engines", "engines:pycuda_engines", "engines", 15, 5.0),
-    Section("pixels", "pixels:run", "pixels", 15),
-    Section("decoding", "decoding:run", "decoding", 35, 8.0),
-    Section("gallery", "gallery:run", "gallery", 15),
-    Section("synthetic pipeline", "pipeline:synthetic", "pipeline", 50, 10.0),
-    Section("clip pipeline", "pipeline:clip", "pipeline", 50, 10.0),
+    Section("driver", f"{_HERE}.driver:run", "machine", 5, 1.0),
+    Section("torch", f"{_HERE}.libraries:torch_works", "machine", 20),
+    Section("pycuda", f"{_HERE}.libraries:pycuda_works", "machine", 15),
+    Section("nvdec", f"{_HERE}.libraries:nvdec_works", "machine", 10),
+    Section("footage", f"{_HERE}.footage:run", "machine", 25),
+    Section("reference", f"{_HERE}.reference:run", "engines", 30),
+    Section("torch engines", f"{_HERE}.engines:torch_engines", "engines", 60, 10.0),
+    Section("tensorrt engines", f"{_HERE}.engines:tensorrt_engines", "engines", 70, 10.0),
+    Section("tensorrt-rtx engines", f"{_HERE}.engines:tensorrt_rtx_engines", "engines", 60, 10.0),
+    Section("pycuda engines", f"{_HERE}.engines:pycuda_engines", "engines", 15, 5.0),
+    Section("pixels", f"{_HERE}.pixels:run", "pixels", 15),
+    Section("decoding", f"{_HERE}.decoding:run", "decoding", 35, 8.0),
+    Section("gallery", f"{_HERE}.gallery:run", "gallery", 15),
+    Section("synthetic pipeline", f"{_HERE}.pipeline:synthetic", "pipeline", 70, 10.0),
+    Section("clip pipeline", f"{_HERE}.pipeline:clip", "pipeline", 70, 10.0),
 )
 
 

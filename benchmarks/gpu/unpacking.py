@@ -43,9 +43,7 @@ class _Wheel:
     """(name, least version) of what it cannot do without."""
 
 
-def unpack_wheels(
-    files: Sequence[Path], folder: Path, installed: Callable[[str], str | None] | None = None
-) -> Unpacked:
+def unpack_wheels(files: Sequence[Path], folder: Path, installed: Callable[[str], str | None] | None = None) -> Unpacked:
     """Unpacks what is missing here.
 
     A package that is installed stays in use, whatever its version: with one exception, packages in plain Python that are too old

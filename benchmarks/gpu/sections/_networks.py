@@ -95,7 +95,9 @@ class Reference:
         if not file.is_file():
             return make_reference(job, network)
         with np.load(file) as kept:
-            found = {kind: tuple(kept[name] for name in sorted(kept.files) if name.startswith(kind)) for kind in ("outputs", "int8_")}
+            found = {
+                kind: tuple(kept[name] for name in sorted(kept.files) if name.startswith(kind)) for kind in ("outputs", "int8_")
+            }
             return cls(kept["batch"], found["outputs"], found["int8_"])
 
     def _of(self, kind: str) -> tuple[FloatArray, ...]:
@@ -129,7 +131,9 @@ def shown_crops(job: Job, pictures: Sequence[Image], count: int) -> list[Image]:
         for left, top, right, bottom in vehicles.boxes[vehicles.scores >= SURE].tolist()
     ]
     if not crops:  # a network that finds nothing here: parts of the pictures serve as well
-        crops = [picture[row : row + 200, column : column + 300] for picture in pictures for row, column in ((300, 400), (600, 900))]
+        crops = [
+            picture[row : row + 200, column : column + 300] for picture in pictures for row, column in ((300, 400), (600, 900))
+        ]
     return [crops[number % len(crops)] for number in range(count)]
 
 

@@ -16,11 +16,14 @@ from inference.engines.gpu import find_gpu
 from inference.errors import ModelError
 from inference.tensorrt.compiling import CompiledPlan, compile_plan
 from inference.tensorrt.flavours import TensorRT
+from inference.tensorrt.graphs import int8_graph
 from inference.tensorrt.opening import Place, open_on, provide_memory
 from inference.tensorrt.plans import PlanCache
 from throughline.settings.models import EngineSettings
 
-__all__ = ["Builder"]
+__all__ = ["NO_GRAPH", "Builder"]
+
+NO_GRAPH = "no 8-bit file was made before"
 
 
 class Builder:
@@ -42,10 +45,16 @@ class Builder:
         """Those that are tried: with pycuda's memory one is enough, for the plans are the same."""
         return ("float16",) if self._memory == "pycuda" else ("float32", "float16", "int8")
 
+    def has_graph(self, network: Network, precision: Precision) -> bool:
+        """Whether there is something to build: an 8-bit file is made by an earlier section."""
+        return precision != "int8" or int8_graph(network_file(self._job, network), self._cache.folder).is_file()
+
     def opener(self, precision: Precision) -> Callable[[Network], Opened]:
         """Builds and opens a network on the GPU."""
 
         def open_one(network: Network) -> Opened:
+            if not self.has_graph(network, precision):
+                raise ModelError(NO_GRAPH)
             settings, path = self._settings(precision), network_file(self._job, network)
             place = Place(self._tensorrt, find_gpu(settings.gpu), provide_memory(settings), self._cache)
             with place.memory.current():
@@ -61,9 +70,17 @@ class Builder:
         """Lines of what can be built where nothing can run."""
         for network in NETWORKS:
             labels = {"engine": name, "precision": precision, "network": network}
+            if not self.has_graph(network, precision):
+                yield Line(TABLE, labels, "not run", note=NO_GRAPH)
+                continue
             try:
                 compiled = compile_plan(
-                    network_file(self._job, network), self._settings(precision), self._tensorrt, None, PlanCache(folder), again=True
+                    network_file(self._job, network),
+                    self._settings(precision),
+                    self._tensorrt,
+                    None,
+                    PlanCache(folder),
+                    again=True,
                 )
                 yield Line(TABLE, labels, "not run", _sizes(compiled), f"built; {reason}")
             except ModelError as error:

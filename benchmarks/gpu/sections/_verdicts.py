@@ -15,6 +15,7 @@ __all__ = ["LIMITS", "Limits", "Precision", "Verdict", "found_share", "judge_det
 
 Precision: TypeAlias = Literal["float32", "float16", "int8"]
 
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What an engine must reach.

@@ -62,7 +62,9 @@ def _nvdec(job: Job, clip: Path, decoder: Decoder) -> Iterator[Line]:
     pairs = zip(found, expected, strict=True)
     off = max(float(np.abs(host_image(one).astype(np.float32) - host_image(other)).mean()) for one, other in pairs)
     if not off <= _GREYS:
-        yield Line(TABLE, labels, "wrong", note=f"its pictures are off by {off:.2f} grey levels on average, {_GREYS:g} is allowed")
+        yield Line(
+            TABLE, labels, "wrong", note=f"its pictures are off by {off:.2f} grey levels on average, {_GREYS:g} is allowed"
+        )
         return
     yield Line(TABLE, labels, note=f"pictures stay on the GPU, off by {off:.2f} grey levels on average from the CPU's")
     best = 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -168,7 +169,7 @@ def _tensorrt(job: Job, flavour: str | None) -> Iterator[Line]:
 
     name = {"tensorrt": "TensorRT", "tensorrt-rtx": "TensorRT-RTX", None: "TensorRT, memory of pycuda"}[flavour]
     if flavour is None:
-        import pycuda  # noqa: F401 - tells that it is missing before anything else is done
+        importlib.import_module("pycuda.driver")  # tells that it is missing before anything else is done
     try:
         tensorrt = load_tensorrt(next((one for one in FLAVOURS if one == flavour), None))
     except ModelError as error:

@@ -67,7 +67,9 @@ def _on_device(gallery: FloatArray, questions: FloatArray, expected: IntArray, d
         return np.asarray(best.indices.cpu().numpy(), np.int64)
 
     found = search(len(questions))
-    share = float(np.mean([len(set(one) & set(other)) / _TOP for one, other in zip(found.tolist(), expected.tolist(), strict=True)]))
+    share = float(
+        np.mean([len(set(one) & set(other)) / _TOP for one, other in zip(found.tolist(), expected.tolist(), strict=True)])
+    )
     labels = {"vectors": f"{len(gallery)} x {_DIMENSION}", "where": f"torch on {device.type}, {precision}"}
     if share < _SHARES[precision]:
         return Line(TABLE, labels, "wrong", note=f"{share:.3f} of the most alike are found, {_SHARES[precision]:g} must be")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -50,7 +52,7 @@ def torch_works(job: Job) -> Iterator[Line]:
 
 def pycuda_works(job: Job) -> Iterator[Line]:
     """Memory of the product's provider: up and down again, beside torch in the same context."""
-    import pycuda
+    pycuda: Any = importlib.import_module("pycuda")  # it has no types
 
     name = f"pycuda {pycuda.VERSION_TEXT}"
     reason = "it has no CPU to try this on" if job.gpu is None else why_not_here(job)

@@ -71,7 +71,11 @@ def run(job: Job) -> Iterator[Line]:
                 yield Line(TABLE, labels, "wrong", note=f"off by {off:.3g} {step.unit}, {step.most:g} is allowed")
                 continue
             times = [1000 * seconds_of(step.device, wait, seconds=0.2), 1000 * seconds_of(step.host, lambda: None, seconds=0.2)]
-            figures: dict[str, float | str] = {"ms": times[0], "ms, CPU, one core": times[1], "times as fast": times[1] / times[0]}
+            figures: dict[str, float | str] = {
+                "ms": times[0],
+                "ms, CPU, one core": times[1],
+                "times as fast": times[1] / times[0],
+            }
             yield Line(TABLE, labels, figures=figures, note=f"off by {off:.2g} {step.unit}")
 
 
@@ -139,16 +143,15 @@ def _finding(job: Job, operations: DeviceOperations, detector: OnnxRuntimeEngine
     reference = Reference.load(job, "detector")
     rows, lying = reference.outputs[0], placements_of(reference.batch)
     head = head_of(detector)
-    finders = [
-        one.finder(head, nms_iou=NMS_IOU, across_classes_iou=ACROSS_CLASSES_IOU) for one in (HostOperations(), operations)
-    ]
+    on_host = HostOperations().finder(head, nms_iou=NMS_IOU, across_classes_iou=ACROSS_CLASSES_IOU)
+    on_device = operations.finder(head, nms_iou=NMS_IOU, across_classes_iou=ACROSS_CLASSES_IOU)
     placed = torch.from_numpy(rows).to(device)
 
     def off() -> float:
-        return 1 - found_share(finders[0](rows, lying), finders[1](placed, lying))[0]
+        return 1 - found_share(on_host(rows, lying), on_device(placed, lying))[0]
 
     name = f"boxes and suppression, {len(rows)} pictures at once"
-    return _Step(name, lambda: finders[1](placed, lying), lambda: finders[0](rows, lying), off, 0.01, "of the sure vehicles")
+    return _Step(name, lambda: on_device(placed, lying), lambda: on_host(rows, lying), off, 0.01, "of the sure vehicles")
 
 
 def _embedding(job: Job, operations: DeviceOperations, frames: list[Image], device: torch.device) -> Iterator[_Step]:

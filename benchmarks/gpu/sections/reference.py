@@ -7,7 +7,16 @@ from collections.abc import Iterator
 
 from benchmarks.gpu.job import Job
 from benchmarks.gpu.lines import Line
-from benchmarks.gpu.sections._networks import NETWORKS, Network, Reference, decode, head_of, make_reference, network_file, plan_folder
+from benchmarks.gpu.sections._networks import (
+    NETWORKS,
+    Network,
+    Reference,
+    decode,
+    head_of,
+    make_reference,
+    network_file,
+    plan_folder,
+)
 from benchmarks.gpu.sections._verdicts import found_share, least_cosine
 from inference.engines.onnx_runtime import OnnxRuntimeEngine
 from inference.errors import ModelError
@@ -28,7 +37,9 @@ def run(job: Job) -> Iterator[Line]:
         engine = OnnxRuntimeEngine(network_file(job, network))
         note = f"{engine.name}, {len(reference.batch)} pictures"
         yield Line(TABLE, {"engine": _ENGINE, "precision": "float32", "network": network}, note=note)
-        yield Line("speed", {"network": network, "precision": "float32", "engine": _ENGINE}, figures=_speed(engine, reference.batch))
+        yield Line(
+            "speed", {"network": network, "precision": "float32", "engine": _ENGINE}, figures=_speed(engine, reference.batch)
+        )
         engine.close()
     for network in NETWORKS:
         yield _int8(job, network)
