@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import onnx
-import structlog
 import torch
 from torch import Tensor
 
@@ -20,7 +20,7 @@ from throughline.types import FloatArray
 
 __all__ = ["TorchEngine"]
 
-_log = structlog.get_logger(__name__)
+_logger = logging.getLogger(__name__)
 
 
 class TorchEngine:
@@ -171,7 +171,7 @@ class TorchEngine:
         try:
             return CapturedPasses(module, self._input_shape, sizes, self._device)
         except RuntimeError as error:
-            _log.warning("runs without CUDA graphs, which it cannot be recorded as", model=self._name, error=_first_line(error))
+            _logger.warning("%s runs without CUDA graphs, which it cannot be recorded as: %s", self._name, _first_line(error))
             return module
 
     def _probe(self, module: OnnxModule) -> tuple[tuple[int, ...], ...]:
