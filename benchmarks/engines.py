@@ -10,6 +10,7 @@ on these.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import statistics
 import tempfile
@@ -33,6 +34,7 @@ from benchmarks._engine_parity import (  # noqa: E402 - as above
     compare_detections,
     compare_embeddings,
 )
+from inference.batcher import InferenceWorkers  # noqa: E402 - as above
 from inference.catalogue import CATALOGUE, locate, model_folders, resolve  # noqa: E402 - as above
 from inference.crop_preparation import CropPreparation  # noqa: E402 - as above
 from inference.engines.onnx_runtime import OnnxRuntimeEngine  # noqa: E402 - as above
@@ -44,11 +46,12 @@ from inference.errors import ModelError  # noqa: E402 - as above
 from inference.letterbox import Placement, letterbox  # noqa: E402 - as above
 from inference.networks.variants import write_variant_of_file  # noqa: E402 - as above
 from inference.pictures.host import HostOperations  # noqa: E402 - as above
-from inference.yolox import vehicle_classes  # noqa: E402 - as above
+from inference.yolox import YoloxDetector, vehicle_classes  # noqa: E402 - as above
 from inference.yolox_head import YoloxHead  # noqa: E402 - as above
 from throughline.commands._shared_data import shared_data  # noqa: E402 - as above
 from throughline.settings.models import EngineSettings  # noqa: E402 - as above
-from throughline.types import Detections, FloatArray, Image  # noqa: E402 - as above
+from throughline.telemetry.metrics import Metrics  # noqa: E402 - as above
+from throughline.types import ClockSource, Detections, FloatArray, Frame, Image  # noqa: E402 - as above
 
 __all__ = ["main"]
 
@@ -194,8 +197,27 @@ def _detector(path: Path, frames: Sequence[Image], small: Path, seconds: float) 
         reference = reference or found
         parity = compare_detections(reference[scored], found[scored])
         results.append(_Result(path.stem, way.name, way.exact, parity, _rate(engine, batch[:1], seconds)))
+    results.append(_live(path, frames, reference, scored, seconds))
     _print(results)
     return reference, results
+
+
+def _live(path: Path, frames: Sequence[Image], reference: Sequence[Detections], scored: slice, seconds: float) -> _Result:
+    """As cameras are analysed: nothing is computed where the input is grey, if the file can be had for other sizes."""
+    workers = InferenceWorkers(1, Metrics())
+    engine = OnnxRuntimeEngine(path)
+    detector = YoloxDetector(engine, workers)
+
+    async def detect_all() -> list[Detections]:
+        return [await detector.detect(Frame("", k, k, ClockSource.FILE, 0.0, frame)) for k, frame in enumerate(frames)]
+
+    found = asyncio.run(detect_all())
+    height, width = detector.input_for(frames[0].shape)
+    own = engine.resized(height, width) or engine
+    rate = _rate(own, np.zeros((1, *own.input_shape), np.float32), seconds)
+    detector.close()
+    workers.close()
+    return _Result(path.stem, "ONNX Runtime, live", False, compare_detections(reference[scored], found[scored]), rate)
 
 
 def _found(engine: Engine, batch: FloatArray, placements: Sequence[Placement]) -> list[Detections]:

@@ -91,7 +91,7 @@ class YoloxDetector:
 
     async def detect(self, frame: Frame) -> Detections:
         """Vehicles in the whole picture, best score first."""
-        size = self._needed(frame.image.shape)
+        size = self.input_for(frame.image.shape)
         network = self._sizes.get(size)
         if network is None:
             network = await asyncio.to_thread(self._make, size)
@@ -108,8 +108,8 @@ class YoloxDetector:
             for network in self._sizes.values():
                 network.engine.close()
 
-    def _needed(self, shape: tuple[int, ...]) -> tuple[int, int]:
-        """Height and width of the part of the input that a picture of this shape covers, as far as cells go."""
+    def input_for(self, shape: tuple[int, ...]) -> tuple[int, int]:
+        """Height and width of the part of the input that a picture of this shape (height, width, ...) covers, in whole cells."""
         _, height, width = self._engine.input_shape
         scaled = Placement.of(shape, height, width).scaled
         return min(height, -(-scaled[1] // COARSEST) * COARSEST), min(width, -(-scaled[0] // COARSEST) * COARSEST)
