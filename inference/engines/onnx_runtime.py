@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnxruntime
 
+from inference.engines.described import DescribedEngine, NetworkFacts, first_line, named_file, rows_of
 from inference.engines.onnx_input_size import with_input_size
-from inference.engines.passes import Passes
 from inference.engines.protocol import weights_hash
 from inference.errors import InferenceError, ModelError
 from throughline.types import FloatArray
@@ -20,7 +19,7 @@ __all__ = ["OnnxRuntimeEngine"]
 _ADVICE = "`throughline models list` shows the models there are"
 
 
-class OnnxRuntimeEngine:
+class OnnxRuntimeEngine(DescribedEngine):
     """An ONNX file in a session of ONNX Runtime.
 
     A call runs in the caller's thread alone and holds no lock of the interpreter, so calls from several threads run side by
@@ -39,73 +38,31 @@ class OnnxRuntimeEngine:
     def __init__(
         self, path: Path, *, name: str | None = None, max_batch: int | None = 16, size: tuple[int, int] | None = None
     ) -> None:
-        if not path.is_file():
-            raise ModelError(f"{path}: no such model file; check the path, or use a name from the catalogue: {_ADVICE}")
-        self._path = path
-        self._name = path.stem if name is None else name
+        name = named_file(path, name)
         self._session: Any = _open(path, size)
-        self._input, batch, self._input_shape = _picture_input(path, self._session)
-        self._fixed_batch = batch
-        self._max_batch = batch if batch is not None else max_batch
-        self._metadata: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
-        self._output_names = tuple(str(output.name) for output in self._session.get_outputs())
-        self._hash = weights_hash(path)
-        self._output_shapes = self._probe()
-        self._passes = Passes(self._name, self._input_shape, self._output_shapes, self._fixed_batch, self._max_batch)
-
-    @property
-    def name(self) -> str:
-        """Name of the model."""
-        return self._name
-
-    @property
-    def hash(self) -> str:
-        """First 16 hexadecimal digits of the SHA-256 of the file."""
-        return self._hash
-
-    @property
-    def path(self) -> Path:
-        """The ONNX file."""
-        return self._path
-
-    @property
-    def input_shape(self) -> tuple[int, int, int]:
-        """(channels, height, width) of one picture."""
-        return self._input_shape
-
-    @property
-    def output_shapes(self) -> tuple[tuple[int, ...], ...]:
-        """Shape of each output for one picture, without the batch axis."""
-        return self._output_shapes
-
-    @property
-    def output_names(self) -> tuple[str, ...]:
-        """Name of each output."""
-        return self._output_names
-
-    @property
-    def joins(self) -> bool:
-        """No: on a CPU they do not."""
-        return False
-
-    @property
-    def max_batch(self) -> int | None:
-        """Most pictures in one pass; None: any number."""
-        return self._max_batch
-
-    @property
-    def metadata(self) -> Mapping[str, str]:
-        """The file's own metadata."""
-        return self._metadata
+        self._input, fixed, input_shape = _picture_input(path, self._session)
+        super().__init__(
+            NetworkFacts(
+                name,
+                weights_hash(path),
+                path,
+                dict(self._session.get_modelmeta().custom_metadata_map),
+                input_shape,
+                self._probe(path, fixed or 1, input_shape),
+                tuple(str(output.name) for output in self._session.get_outputs()),
+                fixed,
+                fixed or max_batch,
+            )
+        )
 
     def infer(self, batch: FloatArray) -> tuple[FloatArray, ...]:
         """Runs the network; see `inference.engines.protocol.Engine.infer`."""
-        return self._passes.run(batch, self._pass)
+        return self._run_in_passes(batch, self._pass)
 
     def resized(self, height: int, width: int) -> OnnxRuntimeEngine | None:
         """The same network for pictures of another size; see `inference.engines.protocol.ResizableEngine.resized`."""
         try:
-            return OnnxRuntimeEngine(self._path, name=self._name, max_batch=self._max_batch, size=(height, width))
+            return OnnxRuntimeEngine(self.path, name=self.name, max_batch=self.max_batch, size=(height, width))
         except ModelError:  # sizes are written into its inner parts, too
             return None
 
@@ -116,24 +73,22 @@ class OnnxRuntimeEngine:
     def _pass(self, batch: FloatArray) -> tuple[FloatArray, ...]:
         session = self._session  # a local: another thread may close the engine meanwhile
         if session is None:
-            raise InferenceError(f"{self._name} has been closed")
+            raise self._closed()
         try:
             return tuple(session.run(None, {self._input: batch}))
         except Exception as error:  # its exceptions share no base class below Exception
-            raise InferenceError(f"{self._name} failed on a batch of {len(batch)}: {_first_line(error)}") from error
+            raise InferenceError(f"{self.name} failed on a batch of {len(batch)}: {first_line(error)}") from error
 
-    def _probe(self) -> tuple[tuple[int, ...], ...]:
+    def _probe(self, path: Path, count: int, input_shape: tuple[int, int, int]) -> tuple[tuple[int, ...], ...]:
         """One pass over blank pictures: proves that the network runs, and tells the true shapes of its outputs."""
-        count = self._fixed_batch or 1
         try:
-            outputs = self._session.run(None, {self._input: np.zeros((count, *self._input_shape), np.float32)})
+            outputs = self._session.run(None, {self._input: np.zeros((count, *input_shape), np.float32)})
         except Exception as error:  # its exceptions share no base class below Exception
-            raise ModelError(f"{self._path}: the network does not run: {_first_line(error)}; export it again") from error
+            raise ModelError(f"{path}: the network does not run: {first_line(error)}; export it again") from error
         for output in outputs:
-            if not isinstance(output, np.ndarray) or output.shape[:1] != (count,):
-                found = getattr(output, "shape", type(output).__name__)
-                raise ModelError(f"{self._path}: expected outputs with one row for each picture, found {found}")
-        return tuple(tuple(output.shape[1:]) for output in outputs)
+            if not isinstance(output, np.ndarray):
+                raise ModelError(f"{path}: expected outputs with one row for each picture, found {type(output).__name__}")
+        return rows_of(path, count, [output.shape for output in outputs])
 
 
 def _open(path: Path, size: tuple[int, int] | None) -> Any:
@@ -150,7 +105,7 @@ def _open(path: Path, size: tuple[int, int] | None) -> Any:
         return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # its exceptions share no base class below Exception
         raise ModelError(
-            f"{path}: not an ONNX model that ONNX Runtime can load ({_first_line(error)}); get the file again: {_ADVICE}"
+            f"{path}: not an ONNX model that ONNX Runtime can load ({first_line(error)}); get the file again: {_ADVICE}"
         ) from error
 
 
@@ -167,7 +122,3 @@ def _picture_input(path: Path, session: Any) -> tuple[str, int | None, tuple[int
         f"{path}: expected one float32 input (batch, channels, height, width) of fixed height and width, found {found}; "
         "export the network with these"
     )
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

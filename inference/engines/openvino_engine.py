@@ -15,7 +15,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
 
-from inference.engines.passes import Passes
+from inference.engines.described import DescribedEngine, NetworkFacts, named_file, rows_of
 from inference.engines.protocol import weights_hash
 from inference.errors import InferenceError, ModelError
 from inference.threads import available_cores
@@ -33,7 +33,7 @@ _ARITHMETIC: Final = {"bfloat16": ("BF16", "bf16"), "float16": ("FP16", "f16")}
 """What OpenVINO calls a precision: among the processor's abilities, and as a hint."""
 
 
-class OpenVinoEngine:
+class OpenVinoEngine(DescribedEngine):
     """An ONNX file compiled by OpenVINO.
 
     Up to ``streams`` calls run side by side, each in one thread; more wait for each other.
@@ -62,78 +62,39 @@ class OpenVinoEngine:
         max_batch: int | None = 16,
         size: tuple[int, int] | None = None,
     ) -> None:
-        if not path.is_file():
-            raise ModelError(f"{path}: no such model file; check the path, or use a name from the catalogue: {_ADVICE}")
+        name = named_file(path, name)
         core = _core()
-        self._path = path
-        self._name = path.stem if name is None else name
-        self._hash = weights_hash(path)
         self._precision: CpuPrecision = precision
         self._streams = streams or min(available_cores(), _MOST_STREAMS)
         model = _read(core, path, size)
-        self._metadata = _metadata(model)
+        metadata = _metadata(model)
         input_shape, fixed = _picture_input(path, model)
-        hint = _hint(core, precision, self._name, self._metadata)
-        self._compiled: Any = _compile(core, model, path, hint, self._streams)
+        self._compiled: Any = _compile(core, model, path, _hint(core, precision, name, metadata), self._streams)
         self._requests = threading.local()
-        self._output_names = tuple(_any_name(output, index) for index, output in enumerate(self._compiled.outputs))
-        self._passes = Passes(self._name, input_shape, self._probe(input_shape, fixed), fixed, fixed or max_batch)
-
-    @property
-    def name(self) -> str:
-        """Name of the model."""
-        return self._name
-
-    @property
-    def hash(self) -> str:
-        """First 16 hexadecimal digits of the SHA-256 of the file."""
-        return self._hash
-
-    @property
-    def path(self) -> Path:
-        """The ONNX file."""
-        return self._path
-
-    @property
-    def input_shape(self) -> tuple[int, int, int]:
-        """(channels, height, width) of one picture."""
-        return self._passes.input_shape
-
-    @property
-    def output_shapes(self) -> tuple[tuple[int, ...], ...]:
-        """Shape of each output for one picture, without the batch axis."""
-        return self._passes.output_shapes
-
-    @property
-    def output_names(self) -> tuple[str, ...]:
-        """Name of each output."""
-        return self._output_names
-
-    @property
-    def joins(self) -> bool:
-        """No: on a CPU they do not."""
-        return False
-
-    @property
-    def max_batch(self) -> int | None:
-        """Most pictures in one pass; None: any number."""
-        return self._passes.largest
-
-    @property
-    def metadata(self) -> Mapping[str, str]:
-        """The file's own metadata."""
-        return self._metadata
+        super().__init__(
+            NetworkFacts(
+                name,
+                weights_hash(path),
+                path,
+                metadata,
+                input_shape,
+                self._probe(path, fixed or 1, input_shape),
+                tuple(_any_name(output, index) for index, output in enumerate(self._compiled.outputs)),
+                fixed,
+                fixed or max_batch,
+            )
+        )
 
     def infer(self, batch: FloatArray) -> tuple[FloatArray, ...]:
         """Runs the network; see `inference.engines.protocol.Engine.infer`."""
-        return self._passes.run(batch, self._pass)
+        return self._run_in_passes(batch, self._pass)
 
     def resized(self, height: int, width: int) -> OpenVinoEngine | None:
         """The same network for pictures of another size; see `inference.engines.protocol.ResizableEngine.resized`."""
         try:
             return OpenVinoEngine(
-                self._path,
-                name=self._name,
+                self.path,
+                name=self.name,
                 precision=self._precision,
                 streams=self._streams,
                 max_batch=self.max_batch,
@@ -150,25 +111,21 @@ class OpenVinoEngine:
     def _pass(self, batch: FloatArray) -> tuple[FloatArray, ...]:
         compiled, requests = self._compiled, self._requests  # locals: another thread may close the engine meanwhile
         if compiled is None:
-            raise InferenceError(f"{self._name} has been closed")
+            raise self._closed()
         try:
             if getattr(requests, "of_this_thread", None) is None:
                 requests.of_this_thread = compiled.create_infer_request()
             return _run(requests.of_this_thread, batch)
         except RuntimeError as error:
-            raise InferenceError(f"{self._name} failed on a batch of {len(batch)}: {_reason(error)}") from error
+            raise InferenceError(f"{self.name} failed on a batch of {len(batch)}: {_reason(error)}") from error
 
-    def _probe(self, input_shape: tuple[int, int, int], fixed: int | None) -> tuple[tuple[int, ...], ...]:
+    def _probe(self, path: Path, count: int, input_shape: tuple[int, int, int]) -> tuple[tuple[int, ...], ...]:
         """One pass over blank pictures: proves that the network runs, and tells the true shapes of its outputs."""
-        count = fixed or 1
         try:
-            outputs = self._pass(np.zeros((count, *input_shape), np.float32))
-        except InferenceError as error:
-            raise ModelError(f"{self._path}: the network does not run: {error}; export it again") from error
-        for output in outputs:
-            if output.shape[:1] != (count,):
-                raise ModelError(f"{self._path}: expected outputs with one row for each picture, found {output.shape}")
-        return tuple(tuple(output.shape[1:]) for output in outputs)
+            outputs = _run(self._compiled.create_infer_request(), np.zeros((count, *input_shape), np.float32))
+        except RuntimeError as error:
+            raise ModelError(f"{path}: the network does not run: {_reason(error)}; export it again") from error
+        return rows_of(path, count, [output.shape for output in outputs])
 
 
 def _core() -> Any:

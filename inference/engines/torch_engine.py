@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from inference.engines.cuda_graphs import CapturedPasses
+from inference.engines.described import DescribedEngine, NetworkFacts, first_line, named_file, rows_of
 from inference.engines.protocol import weights_hash
 from inference.errors import InferenceError, ModelError
 from inference.onnx_to_torch import OnnxModule, UnknownOperatorError
@@ -23,7 +24,7 @@ __all__ = ["TorchEngine"]
 _logger = logging.getLogger(__name__)
 
 
-class TorchEngine:
+class TorchEngine(DescribedEngine):
     """An ONNX file as a module of torch.
 
     Calls from several threads run side by side, each on the stream that its thread has made current; with CUDA graphs they
@@ -53,17 +54,10 @@ class TorchEngine:
         max_batch: int = 16,
         cuda_graphs: bool = True,
     ) -> None:
-        if not path.is_file():
-            raise ModelError(f"{path}: no such model file; check the path, or use a name from the catalogue")
-        self._path = path
-        self._name = path.stem if name is None else name
+        name = named_file(path, name)
         self._device = torch.device(device)
         model = _read(path)
-        self._input_shape, self._fixed_batch = _picture_input(path, model)
-        self._max_batch = self._fixed_batch or max_batch
-        self._metadata = {one.key: one.value for one in model.metadata_props}
-        self._output_names = tuple(output.name for output in model.graph.output)
-        self._hash = weights_hash(path)
+        input_shape, fixed = _picture_input(path, model)
         if self._device.type == "cuda" and precision == "float32":
             torch.backends.cudnn.conv.fp32_precision = "ieee"  # type: ignore[attr-defined]  # torch's stubs lag behind
             torch.backends.cuda.matmul.fp32_precision = "ieee"
@@ -72,55 +66,22 @@ class TorchEngine:
         except UnknownOperatorError as error:
             raise ModelError(f"{path}: torch cannot run this network: {error}; choose another models.engine.kind") from None
         self._pass: Callable[[Tensor], tuple[Tensor, ...]] | None = module
-        self._output_shapes = self._probe(module)
+        super().__init__(
+            NetworkFacts(
+                name,
+                weights_hash(path),
+                path,
+                {one.key: one.value for one in model.metadata_props},
+                input_shape,
+                self._probe(path, module, fixed or 1, input_shape),
+                tuple(output.name for output in model.graph.output),
+                fixed,
+                fixed or max_batch,
+                joins=self._device.type == "cuda",
+            )
+        )
         if self._device.type == "cuda" and cuda_graphs:
-            sizes = [self._fixed_batch] if self._fixed_batch else _padded_sizes(max_batch)
-            self._pass = self._captured(module, sizes)
-
-    @property
-    def name(self) -> str:
-        """Name of the model."""
-        return self._name
-
-    @property
-    def hash(self) -> str:
-        """First 16 hexadecimal digits of the SHA-256 of the file."""
-        return self._hash
-
-    @property
-    def path(self) -> Path:
-        """The ONNX file."""
-        return self._path
-
-    @property
-    def input_shape(self) -> tuple[int, int, int]:
-        """(channels, height, width) of one picture."""
-        return self._input_shape
-
-    @property
-    def output_shapes(self) -> tuple[tuple[int, ...], ...]:
-        """Shape of each output for one picture, without the batch axis."""
-        return self._output_shapes
-
-    @property
-    def output_names(self) -> tuple[str, ...]:
-        """Name of each output."""
-        return self._output_names
-
-    @property
-    def joins(self) -> bool:
-        """On a GPU."""
-        return self._device.type == "cuda"
-
-    @property
-    def max_batch(self) -> int | None:
-        """Most pictures in one pass."""
-        return self._max_batch
-
-    @property
-    def metadata(self) -> Mapping[str, str]:
-        """The file's own metadata."""
-        return self._metadata
+            self._pass = self._captured(module, [fixed] if fixed else _padded_sizes(max_batch))
 
     @property
     def device(self) -> torch.device:
@@ -137,55 +98,48 @@ class TorchEngine:
         """Runs the network where the batch lies; see `inference.engines.protocol.DeviceEngine.infer_tensors`."""
         self._check(tuple(batch.shape))
         if batch.device != self._device or batch.dtype != torch.float32:
-            raise ValueError(f"{self._name} takes float32 on {self._device}, not {batch.dtype} on {batch.device}")
+            raise ValueError(f"{self.name} takes float32 on {self._device}, not {batch.dtype} on {batch.device}")
         run = self._pass  # a local: another thread may close the engine meanwhile
         if run is None:
-            raise InferenceError(f"{self._name} has been closed")
+            raise self._closed()
         if len(batch) == 0:
-            return tuple(torch.zeros((0, *shape), device=self._device) for shape in self._output_shapes)
+            return tuple(torch.zeros((0, *shape), device=self._device) for shape in self.output_shapes)
         try:
             with torch.inference_mode():
-                parts = [self._part(run, part) for part in batch.split_with_sizes(_lengths(len(batch), self._max_batch))]
+                parts = [self._part(run, batch[rows]) for rows in self._passes(len(batch))]
                 return parts[0] if len(parts) == 1 else tuple(torch.cat(output) for output in zip(*parts, strict=True))
         except RuntimeError as error:
-            raise InferenceError(f"{self._name} failed on a batch of {len(batch)}: {_first_line(error)}") from error
+            raise InferenceError(f"{self.name} failed on a batch of {len(batch)}: {first_line(error)}") from error
 
     def close(self) -> None:
         """Frees the network."""
         self._pass = None
 
-    def _check(self, shape: tuple[int, ...]) -> None:
-        if len(shape) != 4 or shape[1:] != self._input_shape:
-            wanted = ", ".join(str(size) for size in self._input_shape)
-            raise ValueError(f"{self._name} takes batches of (N, {wanted}), not {shape}")
-
     def _part(self, run: Callable[[Tensor], tuple[Tensor, ...]], batch: Tensor) -> tuple[Tensor, ...]:
         """One pass."""
-        count = len(batch)
-        if self._fixed_batch is not None and count < self._fixed_batch:
-            batch = torch.cat([batch, batch.new_zeros((self._fixed_batch - count, *self._input_shape))])
+        count, fixed = len(batch), self._network.fixed_batch
+        if fixed is not None and count < fixed:
+            batch = torch.cat([batch, batch.new_zeros((fixed - count, *self.input_shape))])
         outputs = run(batch.contiguous(memory_format=torch.channels_last))
         return tuple(output[:count].contiguous() for output in outputs)
 
     def _captured(self, module: OnnxModule, sizes: list[int]) -> Callable[[Tensor], tuple[Tensor, ...]]:
         try:
-            return CapturedPasses(module, self._input_shape, sizes, self._device)
+            return CapturedPasses(module, self.input_shape, sizes, self._device)
         except RuntimeError as error:
-            _logger.warning("%s runs without CUDA graphs, which it cannot be recorded as: %s", self._name, _first_line(error))
+            _logger.warning("%s runs without CUDA graphs, which it cannot be recorded as: %s", self.name, first_line(error))
             return module
 
-    def _probe(self, module: OnnxModule) -> tuple[tuple[int, ...], ...]:
-        """One pass over a blank picture: proves that the network runs, and tells the shapes of its outputs."""
-        count = self._fixed_batch or 1
+    def _probe(
+        self, path: Path, module: OnnxModule, count: int, input_shape: tuple[int, int, int]
+    ) -> tuple[tuple[int, ...], ...]:
+        """One pass over blank pictures: proves that the network runs, and tells the shapes of its outputs."""
         try:
             with torch.inference_mode():
-                outputs = module(torch.zeros((count, *self._input_shape), device=self._device))
+                outputs = module(torch.zeros((count, *input_shape), device=self._device))
         except (RuntimeError, UnknownOperatorError) as error:
-            raise ModelError(f"{self._path}: the network does not run in torch: {_first_line(error)}") from error
-        for output in outputs:
-            if output.shape[:1] != (count,):
-                raise ModelError(f"{self._path}: expected outputs with one row for each picture, found {tuple(output.shape)}")
-        return tuple(tuple(output.shape[1:]) for output in outputs)
+            raise ModelError(f"{path}: the network does not run in torch: {first_line(error)}") from error
+        return rows_of(path, count, [tuple(output.shape) for output in outputs])
 
 
 def _read(path: Path) -> onnx.ModelProto:
@@ -193,7 +147,7 @@ def _read(path: Path) -> onnx.ModelProto:
         model = onnx.load(path)
         onnx.checker.check_model(model)
     except Exception as error:  # its exceptions share no base class below Exception
-        raise ModelError(f"{path}: not an ONNX model ({_first_line(error)}); get the file again") from error
+        raise ModelError(f"{path}: not an ONNX model ({first_line(error)}); get the file again") from error
     return model
 
 
@@ -216,16 +170,7 @@ def _picture_input(path: Path, model: onnx.ModelProto) -> tuple[tuple[int, int, 
     )
 
 
-def _lengths(count: int, most: int) -> list[int]:
-    """Parts of at most ``most`` that make up ``count``."""
-    return [min(most, count - start) for start in range(0, count, most)]
-
-
 def _padded_sizes(most: int) -> list[int]:
     """1, 2, 4 and so on, and the largest."""
     sizes = {1 << power for power in range(most.bit_length()) if 1 << power <= most}
     return sorted(sizes | {most})
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -33,7 +33,7 @@ class TensorRTDeviceEngine(TensorRTEngine):
 
     def infer_tensors(self, batch: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Runs the network; see `inference.engines.protocol.DeviceEngine.infer_tensors`. Waits for nothing on the GPU."""
-        self._check_shape(tuple(batch.shape))
+        self._check(tuple(batch.shape))
         if batch.device != self.device or batch.dtype != torch.float32:
             raise ValueError(f"{self.name} takes float32 on {self.device}, not {batch.dtype} on {batch.device}")
         with self._torch.current():

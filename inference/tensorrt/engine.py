@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from inference.engines.described import DescribedEngine, NetworkFacts, first_line
 from inference.errors import InferenceError
 from inference.tensorrt.loading import LoadedPlan
 from inference.tensorrt.memory import GpuMemory
@@ -39,7 +40,7 @@ class Identity:
     metadata: Mapping[str, str]
 
 
-class TensorRTEngine:
+class TensorRTEngine(DescribedEngine):
     """`inference.engines.protocol.Engine` by TensorRT.
 
     Several threads may call it: each borrows one of a few workers with a context and a stream of its own.
@@ -55,65 +56,29 @@ class TensorRTEngine:
     def __init__(
         self, plan: LoadedPlan, memory: GpuMemory, identity: Identity, *, cuda_graphs: bool = True, workers: int = _WORKERS
     ) -> None:
-        self._identity = identity
+        super().__init__(
+            NetworkFacts(
+                identity.name,
+                identity.hash,
+                identity.path,
+                identity.metadata,
+                plan.input_shape,
+                plan.output_shapes,
+                plan.output_names,
+                plan.max_batch if plan.batch_is_fixed else None,
+                plan.max_batch,
+                joins=True,
+            )
+        )
         self._failures: tuple[type[Exception], ...] = (InferenceError, *memory.failures)
-        self._max_batch = plan.max_batch
         self._sizes = padded_sizes(plan)
-        self._input_shape = plan.input_shape
-        self._output_shapes = plan.output_shapes
-        self._output_names = plan.output_names
         self._workers = Workers(lambda: Worker(plan, memory, cuda_graphs=cuda_graphs), memory, workers)
-
-    @property
-    def name(self) -> str:
-        """Name of the model."""
-        return self._identity.name
-
-    @property
-    def hash(self) -> str:
-        """First 16 hexadecimal digits of the SHA-256 of the weights file."""
-        return self._identity.hash
-
-    @property
-    def path(self) -> Path:
-        """The weights file."""
-        return self._identity.path
-
-    @property
-    def input_shape(self) -> tuple[int, int, int]:
-        """(channels, height, width) of one picture."""
-        return self._input_shape
-
-    @property
-    def output_shapes(self) -> tuple[tuple[int, ...], ...]:
-        """Shape of each output for one picture, without the batch axis."""
-        return self._output_shapes
-
-    @property
-    def output_names(self) -> tuple[str, ...]:
-        """Name of each output."""
-        return self._output_names
-
-    @property
-    def joins(self) -> bool:
-        """Yes."""
-        return True
-
-    @property
-    def max_batch(self) -> int | None:
-        """Most pictures in one pass."""
-        return self._max_batch
-
-    @property
-    def metadata(self) -> Mapping[str, str]:
-        """The file's own metadata."""
-        return self._identity.metadata
 
     def infer(self, batch: FloatArray) -> tuple[FloatArray, ...]:
         """Runs the network; see `inference.engines.protocol.Engine.infer`."""
-        self._check_shape(tuple(batch.shape))
+        self._check(tuple(batch.shape))
         if len(batch) == 0:
-            return tuple(np.zeros((0, *shape), np.float32) for shape in self._output_shapes)
+            return tuple(np.zeros((0, *shape), np.float32) for shape in self.output_shapes)
         with self._reported(len(batch)), self._workers.borrow() as worker:
             parts = [worker.infer(batch[rows]) for rows in self._passes(len(batch))]
         if len(parts) == 1:
@@ -127,19 +92,11 @@ class TensorRTEngine:
             InferenceError: one does not run, or the GPU has not enough memory.
         """
         for size in reversed(self._sizes):  # the largest first: what it takes is enough for the others
-            self.infer(np.zeros((size, *self._input_shape), np.float32))
+            self.infer(np.zeros((size, *self.input_shape), np.float32))
 
     def close(self) -> None:
         """Waits for what runs and frees the network; safe to call twice."""
         self._workers.close()
-
-    def _passes(self, count: int) -> list[slice]:
-        return [slice(start, min(start + self._max_batch, count)) for start in range(0, count, self._max_batch)]
-
-    def _check_shape(self, shape: tuple[int, ...]) -> None:
-        if len(shape) != 4 or shape[1:] != self._input_shape:
-            sizes = ", ".join(str(size) for size in self._input_shape)
-            raise ValueError(f"{self.name} takes batches of (N, {sizes}), not {shape}")
 
     @contextmanager
     def _reported(self, count: int) -> Iterator[None]:
@@ -147,7 +104,6 @@ class TensorRTEngine:
         try:
             yield
         except ClosedError as error:
-            raise InferenceError(f"{self.name} has been closed") from error
+            raise self._closed() from error
         except self._failures as error:
-            text = str(error).strip().split("\n", maxsplit=1)[0] or type(error).__name__
-            raise InferenceError(f"{self.name} failed on a batch of {count}: {text}") from error
+            raise InferenceError(f"{self.name} failed on a batch of {count}: {first_line(error)}") from error
