@@ -1,8 +1,7 @@
-"""Builds a wheel of pycuda on a machine that has CUDA's headers, and neither a GPU nor a driver."""
+"""Builds a wheel of pycuda, which is published as source alone, on a machine that needs neither a GPU nor a driver for it."""
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import shutil
 import subprocess
@@ -11,9 +10,10 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-__all__ = ["BuildError", "build_pycuda", "find_toolkit"]
+__all__ = ["BuildError", "build_pycuda"]
 
-_HEADER = ("include", "cuda.h")
+_HEADERS = ("nvidia-cuda-runtime==13.0.*", "nvidia-cuda-profiler-api==13.0.*")
+"""Drivers that serve CUDA 13.0 or later know all that is in them."""
 _DRIVER = "libcuda.so.1"
 _MINUTES = 15
 
@@ -22,27 +22,16 @@ class BuildError(Exception):
     """The wheel could not be built; the text says what failed."""
 
 
-def find_toolkit() -> Path | None:
-    """A folder with CUDA's headers: that of the environment, of nvcc, of the wheels that torch brings, or the usual one."""
-    candidates = [Path(found) for name in ("CUDA_ROOT", "CUDA_HOME", "CUDA_PATH") if (found := os.environ.get(name))]
-    if nvcc := shutil.which("nvcc"):
-        candidates.append(Path(nvcc).resolve().parents[1])
-    if (brought := importlib.util.find_spec("nvidia")) is not None:
-        candidates += [folder for place in brought.submodule_search_locations or [] for folder in sorted(Path(place).glob("cu*"))]
-    candidates.append(Path("/usr/local/cuda"))
-    return next((folder for folder in candidates if folder.joinpath(*_HEADER).is_file()), None)
-
-
-def build_pycuda(version: str, toolkit: Path, target: Path, interpreter: str) -> Path:
+def build_pycuda(version: str, target: Path, interpreter: str, toolkit: Path | None = None) -> Path:
     """Builds the wheel: a minute or two on one core.
 
     pycuda links against the driver, which such a machine lacks: an empty library of its name stands in, and is not packed.
 
     Args:
         version: Which one.
-        toolkit: Folder with CUDA's headers.
         target: Where the wheel is put.
         interpreter: Python for which it is built; its headers must be here.
+        toolkit: Folder with CUDA's headers (``include/cuda.h``); None: pip brings those of CUDA 13.0.
 
     Returns:
         The wheel.
@@ -57,7 +46,10 @@ def build_pycuda(version: str, toolkit: Path, target: Path, interpreter: str) ->
         work = Path(name)
         _run([interpreter, "-m", "venv", str(work / "environment")], work)
         python = str(work / "environment" / "bin" / "python")
-        _run([python, "-m", "pip", "install", "--quiet", "setuptools", "wheel", "numpy"], work)
+        headers = _HEADERS if toolkit is None else ()
+        _run([python, "-m", "pip", "install", "--quiet", "setuptools", "wheel", "numpy", *headers], work)
+        if toolkit is None:
+            toolkit = next((work / "environment").glob("lib/python*/site-packages/nvidia/cu13"), work)
         download = [
             "-m",
             "pip",
@@ -82,7 +74,8 @@ def build_pycuda(version: str, toolkit: Path, target: Path, interpreter: str) ->
         configure = ["configure.py", f"--cuda-root={toolkit}", "--no-cuda-enable-curand", f"--cudadrv-lib-dir={stub}"]
         _run([python, *configure], source)
         build = ["-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", str(target), "."]
-        _run([python, *build], source, CUDA_ROOT=str(toolkit))
+        # The stand-in has nothing in it that is needed, and yet the module must ask for the driver when it is loaded.
+        _run([python, *build], source, CUDA_ROOT=str(toolkit), LDFLAGS="-Wl,--no-as-needed")
     return max(target.glob("pycuda-*.whl"), key=lambda path: path.stat().st_mtime)
 
 
@@ -101,5 +94,5 @@ def _run(arguments: Sequence[str], folder: Path, **environment: str) -> None:
         raise BuildError(f"{arguments[0]}: {error}") from error
     if result.returncode != 0:
         lines = [line.strip() for line in (result.stdout + result.stderr).splitlines() if line.strip()]
-        errors = [line for line in lines if "error" in line.lower()]
+        errors = [line for line in lines if "error: " in line]
         raise BuildError(f"{' '.join(arguments[:4])} failed: {(errors or lines or ['no reason given'])[-1][:300]}")

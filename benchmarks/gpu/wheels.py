@@ -1,7 +1,7 @@
 """``python -m benchmarks.gpu.wheels --to DIR``: collects what `benchmarks.gpu` needs on a machine without a package registry.
 
 It runs where pip finds a registry and downloads wheels for Linux on x86-64, in the versions that this repository pins. pycuda
-is published as source alone: it is built here, if CUDA's headers are here as well.
+is published as source alone: it is built here, which takes a C++ compiler, a Python of that machine's version, and minutes.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.gpu.pycuda_wheel import BuildError, build_pycuda, find_toolkit
+from benchmarks.gpu.pycuda_wheel import BuildError, build_pycuda
 
 __all__ = ["NEEDED", "main", "pinned_versions", "pip_arguments", "split"]
 
@@ -108,15 +108,9 @@ def split(path: Path, size: int) -> list[Path]:
 
 def _pycuda(options: argparse.Namespace) -> str:
     """Builds pycuda's wheel; what came of it."""
-    toolkit = find_toolkit() if options.cuda is None else options.cuda
-    if toolkit is None:
-        return (
-            f"{_PYCUDA}: not built, for CUDA's headers (cuda.h) are not here: name their folder with --cuda, or run this where "
-            "they are; without it, the lines about pycuda say that it is missing"
-        )
     interpreter = options.interpreter or f"python{options.python}"
     try:
-        return f"{_PYCUDA}: built as {build_pycuda(_PYCUDA_VERSION, toolkit, options.to, interpreter).name}"
+        return f"{_PYCUDA}: built as {build_pycuda(_PYCUDA_VERSION, options.to, interpreter, options.cuda).name}"
     except BuildError as error:
         return f"{_PYCUDA}: not built: {error}"
 
@@ -127,7 +121,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--python", default="3.12", help="Python of the machine with the GPU (default: %(default)s)")
     parser.add_argument("--also", nargs="+", default=[], metavar="NAME", help="further packages, such as aiokafka")
     parser.add_argument("--no-pycuda", action="store_true", help="do not build pycuda")
-    parser.add_argument("--cuda", type=Path, metavar="DIR", help="folder with include/cuda.h (default: looked for)")
+    parser.add_argument(
+        "--cuda", type=Path, metavar="DIR", help="folder with include/cuda.h for pycuda (default: CUDA 13.0's, by pip)"
+    )
     parser.add_argument(
         "--interpreter",
         help="Python, with headers, of the same version as --python: it builds pycuda (default: pythonX.Y on the path)",
