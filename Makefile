@@ -5,7 +5,7 @@ VENV := $(ROOT)/.venv
 BIN := $(VENV)/bin
 RUN := cd $(ROOT) && $(BIN)
 
-.PHONY: demo test lint bench faults lock install clean
+.PHONY: demo test lint bench bench-gpu faults lock install clean
 
 demo: $(VENV)/.runtime ## the whole product on this machine, on footage with known truth
 	@$(RUN)/throughline demo $(ARGS)
@@ -23,6 +23,9 @@ lint: $(VENV)/.dev
 
 bench: $(VENV)/.dev ## speed, against peers in the same run
 	@$(RUN)/python -m benchmarks $(ARGS)
+
+bench-gpu: $(VENV)/.dev ## what a GPU does for it, checked against the CPU
+	@$(RUN)/python -m benchmarks.gpu $(ARGS)
 
 faults: $(VENV)/.dev ## kill, hang and starve the parts of a running product
 	@$(RUN)/python -m benchmarks.faults $(ARGS)

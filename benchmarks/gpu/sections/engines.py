@@ -168,8 +168,12 @@ def _tensorrt(job: Job, flavour: str | None) -> Iterator[Line]:
     from inference.tensorrt.flavours import FLAVOURS, load_tensorrt
 
     name = {"tensorrt": "TensorRT", "tensorrt-rtx": "TensorRT-RTX", None: "TensorRT, memory of pycuda"}[flavour]
+    reason = "no CPU can run it" if job.gpu is None else why_not_here(job)
     if flavour is None:
-        importlib.import_module("pycuda.driver")  # tells that it is missing before anything else is done
+        importlib.import_module("pycuda")  # tells that it is missing before anything else is done
+        if reason:
+            yield Line(TABLE, {"engine": name, "precision": "", "network": ""}, "not run", note=reason)
+            return
     try:
         tensorrt = load_tensorrt(next((one for one in FLAVOURS if one == flavour), None))
     except ModelError as error:
@@ -178,7 +182,6 @@ def _tensorrt(job: Job, flavour: str | None) -> Iterator[Line]:
     from benchmarks.gpu.sections._tensorrt import Builder
 
     builder = Builder(job, tensorrt, "pycuda" if flavour is None else "torch")
-    reason = "no CPU can run it" if job.gpu is None else why_not_here(job)
     for precision in builder.precisions():
         if reason:
             yield from builder.only_built(f"{name} {tensorrt.version}", precision, plan_folder(job), reason)

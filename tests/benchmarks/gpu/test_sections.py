@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
+import torch
 
 from benchmarks.gpu.job import Job
 from benchmarks.gpu.lines import Line
 from benchmarks.gpu.sections import decoding, driver, engines, footage, gallery, libraries, pipeline, pixels, reference
 from benchmarks.gpu.sections._networks import Network, Reference, network_file
 from benchmarks.gpu.sections._scenes import drawn_scenes
-from inference.engines.gpu import NoGpuError, find_gpus
+from inference.engines.gpu import Gpu, NoGpuError, find_gpus
 from inference.engines.onnx_runtime import OnnxRuntimeEngine
 from inference.errors import ModelError
+from inference.tensorrt.torch_memory import TorchMemory
+from tests.support.fake_gpu import FakeGpu, FakeMemory
+from tests.support.fake_tensorrt import fake_tensorrt
+from tests.support.fake_torch_cuda import FakeCuda
 from tests.support.onnx_models import write_embedder
 from throughline.types import FloatArray, Image
 
@@ -132,6 +140,29 @@ def test_what_is_not_installed_is_missing(job: Job, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("inference.tensorrt.flavours.load_tensorrt", nothing)
     (line,) = engines.tensorrt_engines(job)
     assert (line.state, line.note) == ("missing", "tensorrt is not on this machine")
+
+
+@pytest.mark.parametrize("by", ["torch", "pycuda"])
+def test_tensorrt_is_built_opened_compared_and_timed(job: Job, by: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gpu = FakeGpu(knows_memory=by == "pycuda")
+    memory = FakeMemory(gpu) if by == "pycuda" else TorchMemory(0, device=torch.device("cpu"), cuda=FakeCuda(gpu))
+    fake = fake_tensorrt(gpu)
+    plans = tmp_path / "plans"  # none of these plans may be taken for TensorRT's
+    shutil.copytree(job.work / "plans", plans)
+    plans.chmod(0o700)
+    monkeypatch.setattr("benchmarks.gpu.sections._tensorrt.plan_folder", lambda _: plans)
+    monkeypatch.setattr("benchmarks.gpu.sections._tensorrt.find_gpu", lambda number: Gpu(number, "fake", (9, 0), 2**30, "13.0"))
+    monkeypatch.setattr("benchmarks.gpu.sections._tensorrt.provide_memory", lambda _: memory)
+    monkeypatch.setattr("inference.tensorrt.flavours.load_tensorrt", lambda _: fake)
+    monkeypatch.setattr(engines, "why_not_here", lambda _: "")
+    monkeypatch.setitem(sys.modules, "pycuda", ModuleType("pycuda"))
+    on_gpu = replace(job, device="cuda:0")
+    lines = list(engines.pycuda_engines(on_gpu) if by == "pycuda" else engines.tensorrt_engines(on_gpu))
+    built = [line for line in lines if line.table == "engines"]
+    assert [(line.state, line.note) for line in built] == [("ok", "")] * (2 if by == "pycuda" else 6)
+    assert all({"built in s", "plan MB", "opened in s"} <= set(line.figures) for line in built)
+    assert len(states(lines, "speed")) == len(built)
+    assert gpu.problems == []
 
 
 def test_pixels_on_the_device_are_those_of_the_cpu(job: Job) -> None:

@@ -24,7 +24,8 @@ def test_what_both_find_is_right() -> None:
 @pytest.mark.parametrize("expected_more", [True, False])
 def test_what_one_misses_is_wrong_whichever_it_is(expected_more: bool) -> None:
     sides = [[found(A, B)], [found(A)]]
-    verdict = judge_detections(*(sides if expected_more else sides[::-1]), precision="float16")  # type: ignore[misc]  # two of them
+    expected, other = sides if expected_more else sides[::-1]
+    verdict = judge_detections(expected, other, "float16")
     assert "0.500 of the sure vehicles" in verdict.reason
 
 
