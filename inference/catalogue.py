@@ -87,8 +87,8 @@ CATALOGUE: tuple[CatalogueEntry, ...] = (
         "vehicles on roads seen by fixed cameras, small ones too, about 16 ms a frame on one CPU core; comes with the product",
         input_size=(384, 640),
         file="vehicle_detector.onnx",
-        sha256="1d252671fee769e94b4d53c8fbeb069de4bebdb69fac9a5d8f0949fa285860fb",
-        size=1_931_027,
+        sha256="90fb231c772ce13af3e307a924267756d9978d08a4dd45013a6219f7364f2429",
+        size=1_918_055,
     ),
     CatalogueEntry(
         "yolox-nano",
@@ -127,8 +127,8 @@ CATALOGUE: tuple[CatalogueEntry, ...] = (
         "which vehicles look alike, about 4 ms a crop on one CPU core; comes with the product",
         input_size=(128, 128),
         file="vehicle_embedder.onnx",
-        sha256="911ace0292e341e3237ec222e794ac7fc8e4c4f86d27251fa534eed7fcde1740",
-        size=6_427_709,
+        sha256="0969f642b18edfa2d7e00e524f7051ce103e7fed8207888e0040050c41d299fc",
+        size=6_427_710,
     ),
     CatalogueEntry(COLOUR_HISTOGRAM, "embedder", "where on a vehicle which colours are; no weights"),
     CatalogueEntry(

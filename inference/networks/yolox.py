@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from inference.errors import ModelError
 
-__all__ = ["STRIDES", "YoloxNano", "convolutions_in_order", "from_onnx", "probabilities"]
+__all__ = ["STRIDES", "YoloxNano", "convolutions_in_order", "from_onnx", "on_pixels", "probabilities"]
 
 STRIDES = (8, 16, 32)
 _COCO_CLASSES = 80
@@ -67,8 +67,13 @@ class YoloxNano(nn.Module):
         levels = [head(feature).flatten(2) for head, feature in zip(self.heads, (fine, middle, coarse), strict=True)]
         return torch.cat(levels, dim=2).transpose(1, 2)
 
+    def first(self, images: Tensor) -> Tensor:
+        """The first feature map, (B, 16, H / 2, W / 2)."""
+        feature: Tensor = self.stem(_focus(images))
+        return feature
+
     def _pyramid(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        feature = self.stem(_focus(images))
+        feature = self.first(images)
         features = []
         for stage in self.stages:
             feature = stage(feature)
@@ -188,6 +193,8 @@ def from_onnx(path: Path, classes: Sequence[str], rows: Sequence[int]) -> YoloxN
     class_layers = [head.class_logits for head in network.heads]
     with torch.no_grad():
         for module, (weight, bias) in zip(ours, published, strict=True):
+            if module is ours[0] and weight.shape[1:] == (3, 6, 6):
+                weight = _on_blocks(weight)
             if any(module is layer for layer in class_layers):
                 if max(rows) >= len(weight):
                     raise ModelError(f"{path}: has {len(weight)} classes, and class {max(rows)} was asked for")
@@ -228,6 +235,23 @@ def _focus(images: Tensor) -> Tensor:
     """Each 2x2 block of pixels becomes one of four times the channels."""
     top, bottom = images[..., ::2, :], images[..., 1::2, :]
     return torch.cat([top[..., ::2], bottom[..., ::2], top[..., 1::2], bottom[..., 1::2]], dim=1)
+
+
+def on_pixels(weight: Tensor) -> Tensor:
+    """The first convolution's weights (O, 12, 3, 3) for pixels themselves: (O, 3, 6, 6), with stride 2 and padding 2.
+
+    It computes the same, and the pixels need not be put into another order first.
+    """
+    outputs = len(weight)
+    blocks = weight.reshape(outputs, 2, 2, 3, 3, 3)  # across and down within a block, channel, rows, columns
+    return blocks.permute(0, 3, 4, 2, 5, 1).reshape(outputs, 3, 6, 6).contiguous()
+
+
+def _on_blocks(weight: Tensor) -> Tensor:
+    """The reverse of `on_pixels`."""
+    outputs = len(weight)
+    pixels = weight.reshape(outputs, 3, 3, 2, 3, 2)  # channel, rows, down within a block, columns, across
+    return pixels.permute(0, 5, 3, 1, 2, 4).reshape(outputs, 12, 3, 3).contiguous()
 
 
 def _doubled(feature: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ import onnxruntime
 import pytest
 
 from inference.batcher import InferenceWorkers
-from inference.catalogue import find, locate, model_folders
+from inference.catalogue import find, shipped_file
 from inference.detector import Detector
 from inference.engines.onnx_runtime import OnnxRuntimeEngine
 from inference.engines.protocol import Engine
@@ -19,7 +19,7 @@ from inference.nms import overlaps
 from inference.yolox import YoloxDetector
 from inference.yolox_head import YoloxHead
 from tests.support.detection_reference import reference_decode, reference_input, reference_suppression
-from tests.support.onnx_models import write_embedder, write_yolox
+from tests.support.onnx_models import write_embedder, write_fixed_detector, write_yolox
 from throughline.types import VEHICLE_TYPES, ClockSource, Detections, Frame, Image
 
 
@@ -132,10 +132,16 @@ async def test_nothing_is_computed_where_no_picture_is(
             made.infer(np.zeros((1, *made.input_shape), np.float32))
 
 
-async def test_a_network_with_its_sizes_written_into_it_sees_the_whole_input(workers: InferenceWorkers) -> None:
-    path = locate(find("vehicle-detector"), model_folders())
-    assert path is not None
-    engine = _Resizable(path)
+async def test_the_shipped_network_leaves_grey_out_too(workers: InferenceWorkers) -> None:
+    engine = _Resizable(shipped_file(find("vehicle-detector")))
+    detector = YoloxDetector(engine, workers)  # type: ignore[arg-type]  # it hands on the rest
+    await detector.detect(_frame(np.zeros((480, 640, 3), np.uint8)))
+    assert [made.input_shape for made in engine.made] == [(3, 384, 512)]
+    detector.close()
+
+
+async def test_a_network_with_its_sizes_written_into_it_sees_the_whole_input(tmp_path: Path, workers: InferenceWorkers) -> None:
+    engine = _Resizable(write_fixed_detector(tmp_path / "fixed.onnx"))
     detector = YoloxDetector(engine, workers)  # type: ignore[arg-type]  # it hands on the rest
     await detector.detect(_frame(np.zeros((480, 640, 3), np.uint8)))
     assert engine.sizes == [(384, 512)]

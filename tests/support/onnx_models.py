@@ -9,7 +9,9 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-__all__ = ["write_embedder", "write_yolox"]
+from inference.catalogue import find, shipped_file
+
+__all__ = ["write_embedder", "write_fixed_detector", "write_yolox"]
 
 
 def write_embedder(
@@ -119,5 +121,16 @@ def _write(
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
     helper.set_model_props(model, dict(metadata or {}))
     onnx.checker.check_model(model)
+    onnx.save(model, path)
+    return path
+
+
+def write_fixed_detector(path: Path) -> Path:
+    """The shipped detector with the number of cells of its levels written into it, so that it takes no other size."""
+    model = onnx.load(shipped_file(find("vehicle-detector")))
+    flattened = [node for node in model.graph.node if node.op_type == "Reshape"]
+    for node, cells in zip(flattened, (3840, 960, 240), strict=True):
+        shape = next(one for one in model.graph.initializer if one.name == node.input[1])
+        shape.CopyFrom(numpy_helper.from_array(np.array([-1, 9, cells]), shape.name))
     onnx.save(model, path)
     return path

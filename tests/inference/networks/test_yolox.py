@@ -62,6 +62,13 @@ def test_the_exported_file_computes_the_same_for_any_batch(network: YoloxNano, e
         np.testing.assert_allclose(engine.infer(images)[0], in_torch(network, images), atol=1e-4)
 
 
+def test_the_exported_file_can_be_had_for_another_size(network: YoloxNano, exported: Path) -> None:
+    engine = OnnxRuntimeEngine(exported).resized(96, 64)
+    assert engine is not None
+    images = pictures(2, 96, 64)
+    np.testing.assert_allclose(engine.infer(images)[0], in_torch(network, images), atol=1e-4)
+
+
 async def test_the_live_path_reads_the_exported_file(network: YoloxNano, exported: Path, workers: InferenceWorkers) -> None:
     detector = YoloxDetector(OnnxRuntimeEngine(exported), workers, min_confidence=0.0, nms_iou=1.0, across_classes_iou=None)
     image = np.random.default_rng(2).integers(0, 256, (64, 96, 3), np.uint8)
