@@ -66,7 +66,7 @@ class OpenVinoEngine(DescribedEngine):
         core = _core()
         self._precision: CpuPrecision = precision
         self._streams = streams or min(available_cores(), _MOST_STREAMS)
-        model = _read(core, path, size)
+        model = _read(path, size)
         metadata = _metadata(model)
         input_shape, fixed = _picture_input(path, model)
         self._compiled: Any = _compile(core, model, path, _hint(core, precision, name, metadata), self._streams)
@@ -149,17 +149,27 @@ def _without_telemetry() -> Iterator[None]:
         sys.modules.update(before)
 
 
-def _read(core: Any, path: Path, size: tuple[int, int] | None) -> Any:
+def _read(path: Path, size: tuple[int, int] | None) -> Any:
+    """The model; only OpenVINO's reader of ONNX files looks at it.
+
+    Left to choose, it shows what it cannot read to its readers of all other kinds, which are loaded for that and unloaded again:
+    a process that fitted networks afterwards crashed.
+    """
+    from openvino.frontend import FrontEndManager  # late: see `_core`
+
     try:
-        model = core.read_model(str(path))
+        reader = FrontEndManager().load_by_framework("onnx")
+        model = reader.convert(reader.load(str(path)))
         if size is not None:
             batch, channels, *_ = model.inputs[0].partial_shape
             model.reshape([batch, channels, *size])
-        return model
-    except RuntimeError as error:
+    except Exception as error:  # its exceptions share no base class below Exception
         raise ModelError(
             f"{path}: not an ONNX model that OpenVINO can load ({_reason(error)}); get the file again: {_ADVICE}"
         ) from error
+    if not model.outputs:
+        raise ModelError(f"{path}: not an ONNX model that OpenVINO can load (it is empty); get the file again: {_ADVICE}")
+    return model
 
 
 def _compile(core: Any, model: Any, path: Path, hint: str, streams: int) -> Any:

@@ -36,8 +36,8 @@ Tile = tuple[int, int, int, int]
 """Left, top, width and height in the clip, pixels."""
 
 _DETECTOR = "vehicle-detector"
-_VERSION = 1
-_LEAST_SECONDS = 1.0
+_VERSION = 2
+_LEAST_SECONDS = 0.3
 _LEAST_COUNTED = 0.5
 """Visible share of a vehicle that the camera is asked to follow."""
 _LEAST_VISIBLE = 0.1

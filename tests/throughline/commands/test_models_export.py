@@ -63,7 +63,7 @@ def test_8_bits_are_set_and_measured_on_pictures(trained: Path, tmp_path: Path, 
     shown = capsys.readouterr()
     assert "share of spread" in shown.out
     assert "int8, outputs embedding" in shown.err
-    assert target.stat().st_size < 0.4 * trained.stat().st_size
+    assert target.stat().st_size < 0.45 * trained.stat().st_size  # the convolution that gives the embedding stays in 32 bits
 
 
 @pytest.mark.shared_data
