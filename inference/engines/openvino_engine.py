@@ -6,6 +6,7 @@ and tells its makers over the network that it has been imported. None of that ha
 
 from __future__ import annotations
 
+import functools
 import sys
 import threading
 from collections.abc import Iterator, Mapping
@@ -131,10 +132,23 @@ class OpenVinoEngine(DescribedEngine):
 def _core() -> Any:
     try:
         with _without_telemetry():
-            import openvino  # late: it is optional, and takes a second to load
+            import openvino  # noqa: F401 - late: it is optional, and takes a second to load
     except ImportError as error:
         raise ModelError(f"{_INSTALL} ({error})") from error
-    return openvino.Core()
+    return _loaded()[0]
+
+
+@functools.cache
+def _loaded() -> tuple[Any, Any]:
+    """OpenVINO's core and its reader of ONNX files, kept for as long as the process lives.
+
+    With the last of them OpenVINO unloads its libraries, and calls into what is not there any more end the process later.
+    """
+    import openvino
+    from openvino.frontend import FrontEndManager
+
+    manager = FrontEndManager()
+    return openvino.Core(), (manager.load_by_framework("onnx"), manager)
 
 
 @contextmanager
@@ -152,13 +166,10 @@ def _without_telemetry() -> Iterator[None]:
 def _read(path: Path, size: tuple[int, int] | None) -> Any:
     """The model; only OpenVINO's reader of ONNX files looks at it.
 
-    Left to choose, it shows what it cannot read to its readers of all other kinds, which are loaded for that and unloaded again:
-    a process that fitted networks afterwards crashed.
+    Left to choose, it shows what it cannot read to its readers of all other kinds, which are loaded for that and unloaded again.
     """
-    from openvino.frontend import FrontEndManager  # late: see `_core`
-
+    reader, _ = _loaded()[1]
     try:
-        reader = FrontEndManager().load_by_framework("onnx")
         model = reader.convert(reader.load(str(path)))
         if size is not None:
             batch, channels, *_ = model.inputs[0].partial_shape
