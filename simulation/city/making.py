@@ -1,0 +1,38 @@
+"""Makes a scenario anew: SUMO drives a plan, and its ways become the scenario's. Needs SUMO."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from simulation.city.plans.plan import Plan
+from simulation.city.scenario import Scenario
+from simulation.city.sumo.roads import roads_of
+from simulation.city.sumo.run import drive
+from simulation.city.sumo.ways import trajectories
+
+__all__ = ["make_scenario"]
+
+
+def make_scenario(plan: Plan, seed: int) -> Scenario:
+    """Lets a plan drive.
+
+    Raises:
+        SumoError: SUMO is missing, or refused the plan.
+    """
+    driven = drive(plan.network, plan.trips, plan.lead + plan.seconds, plan.step, seed, lateral=plan.lateral)
+    vehicles = {trip.vehicle.number: trip.vehicle for trip in plan.trips}
+    fronts = {number: rows[rows[:, 0] >= plan.lead] - (plan.lead, 0, 0, 0) for number, rows in driven.fronts.items()}
+    fronts = {number: rows for number, rows in fronts.items() if len(rows) > 1}
+    ways = trajectories(fronts, vehicles, None if plan.everywhere else plan.cameras, plan.every)
+    seen = {way.vehicle for way in ways}
+    roads = roads_of(driven.net) if plan.drawn else ()
+    scenario = Scenario(
+        plan.name,
+        plan.seconds,
+        plan.cameras,
+        roads,
+        {number: vehicle for number, vehicle in sorted(vehicles.items()) if number in seen},
+        ways,
+        seed=seed,
+    )
+    return replace(scenario, links={})
