@@ -38,17 +38,21 @@ class CalibrationReport:
         count: Decisions judged.
         coverage: Share of all decisions that could have been made which these are.
         bins: By rising probability.
+        brier: Mean squared difference between probability and outcome, 0 or 1 (Brier, "Verification of forecasts expressed in
+            terms of probability", Monthly Weather Review 78, 1950); 0 without decisions.
     """
 
     error: float
     count: int
     coverage: float
     bins: tuple[CalibrationBin, ...]
+    brier: float = 0.0
 
     def to_json(self) -> dict[str, object]:
         """Plain values, for one JSON object."""
         return {
             "error": self.error,
+            "brier": self.brier,
             "count": self.count,
             "coverage": self.coverage,
             "bins": [{"count": part.count, "probability": part.probability, "right": part.right} for part in self.bins],
@@ -58,7 +62,8 @@ class CalibrationReport:
         """The reliability table."""
         lines = ["| decisions | mean probability | right |", "|---|---|---|"]
         lines += [f"| {part.count} | {part.probability:.3f} | {part.right:.3f} |" for part in self.bins]
-        lines += ["", f"Expected calibration error {self.error:.4f}: {self.count} decisions, {self.coverage:.1%} of all."]
+        told = f"Expected calibration error {self.error:.4f}, Brier score {self.brier:.4f}"
+        lines += ["", f"{told}: {self.count} decisions, {self.coverage:.1%} of all."]
         return "\n".join(lines) + "\n"
 
 
@@ -139,4 +144,4 @@ def calibration_report(
     parts = np.array_split(np.argsort(p, kind="stable"), min(bins, len(p)))
     found = tuple(CalibrationBin(len(part), float(p[part].mean()), float(r[part].mean())) for part in parts)
     error = sum(part.count * abs(part.probability - part.right) for part in found) / len(p)
-    return CalibrationReport(error, len(p), len(p) / total, found)
+    return CalibrationReport(error, len(p), len(p) / total, found, float(np.mean((p - r) ** 2)))

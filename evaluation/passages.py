@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Container, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 __all__ = ["Join", "Passage", "PassageScore", "score_passages"]
@@ -70,16 +70,23 @@ class PassageScore:
         return len(self.matched) / total if total else 1.0
 
 
-def score_passages(shown: Mapping[str, Hashable | None], joins: Iterable[Join], passages: Iterable[Passage]) -> PassageScore:
+def score_passages(
+    shown: Mapping[str, Hashable | None],
+    joins: Iterable[Join],
+    passages: Iterable[Passage],
+    connected: Container[Passage] = (),
+) -> PassageScore:
     """Compares final joins with what truly happened.
 
     Args:
         shown: True vehicle by tracklet id; None, or a tracklet that is not there: it shows no vehicle of the truth.
         joins: Final joins, in either direction of a passage.
         passages: What truly happened.
+        connected: Passages that are found though no join leads straight from the one camera to the other.
     """
     joins, true = list(joins), set(passages)
     found, wrong, unlisted = _sort(shown, joins, true)
+    found |= {passage for passage in true if passage in connected}
     links = sorted({(passage.from_, passage.to) for passage in true} | {_link(join, true) for join in wrong})
     by_link = {
         link: PassageScore(

@@ -9,18 +9,31 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-__all__ = ["Block", "Cell", "Picture", "Report", "Table"]
+from evaluation.plot import PLOT_STYLE, standalone
+
+__all__ = ["Block", "Cell", "Picture", "Plot", "Report", "Table"]
 
 Cell: TypeAlias = str | int | float
 
 _STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem; padding: 0 1rem; color: #1c1c1e }
-table { border-collapse: collapse; margin: 1rem 0 }
-th, td { border-bottom: 1px solid #d8d8dc; padding: .25rem .75rem; text-align: right }
+:root { color-scheme: light dark; --ink: #1c1c1e; --faint: #5f5f66; --line: #d8d8dc; --page: #fff; --card: #f6f6f8 }
+@media (prefers-color-scheme: dark) {
+  :root { --ink: #ececf0; --faint: #a2a2ab; --line: #3a3a42; --page: #18181b; --card: #212126 }
+}
+body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem; padding: 0 1rem; color: var(--ink);
+  background: var(--page) }
+h1 { font-size: 1.6rem; margin: 0 0 1rem }
+h2 { font-size: 1.15rem; margin: 2.2rem 0 .6rem; padding-bottom: .25rem; border-bottom: 1px solid var(--line) }
+p { max-width: 52rem }
+.wide { overflow-x: auto; margin: 1rem 0 }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums }
+th, td { border-bottom: 1px solid var(--line); padding: .3rem .8rem; text-align: right; white-space: nowrap }
+th { color: var(--faint); font-weight: 600 }
 th:first-child, td:first-child { text-align: left }
+tr:hover td { background: var(--card) }
 figure { margin: 1.5rem 0 }
-figcaption { color: #5f5f66 }
-img { max-width: 100%; height: auto }
+figcaption { color: var(--faint) }
+img { max-width: 100%; height: auto; border-radius: 3px }
 """
 
 
@@ -41,7 +54,16 @@ class Picture:
     jpeg: bytes
 
 
-Block: TypeAlias = str | Table | Picture
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """A plot of `evaluation.plot` with a line of text below."""
+
+    name: str
+    caption: str
+    svg: str
+
+
+Block: TypeAlias = str | Table | Picture | Plot
 """What a section is made of; a string is a paragraph."""
 
 
@@ -55,21 +77,26 @@ class Report:
 
     def pictures(self) -> list[Picture]:
         """All pictures, in their order."""
-        blocks = [*self.opening, *(block for _, section in self.sections for block in section)]
-        return [block for block in blocks if isinstance(block, Picture)]
+        return [block for block in self._blocks() if isinstance(block, Picture)]
 
-    def to_markdown(self, address: Callable[[Picture], str] | None = None) -> str:
+    def files(self) -> dict[str, bytes]:
+        """The files that a report with addresses needs beside it: pictures and plots, by their names."""
+        pictures = {picture.name: picture.jpeg for picture in self.pictures()}
+        plots = (block for block in self._blocks() if isinstance(block, Plot))
+        return pictures | {plot.name: standalone(plot.svg).encode() for plot in plots}
+
+    def to_markdown(self, address: Callable[[str], str] | None = None) -> str:
         """The report as Markdown.
 
         Args:
-            address: Where a picture's file is, relative to the report; None: pictures are left out.
+            address: Where one of `files` is, relative to the report; None: pictures and plots are left out.
         """
 
         def written(block: Block) -> str:
             if isinstance(block, Table):
                 return _markdown_table(block)
-            if isinstance(block, Picture):
-                return "" if address is None else f"![{block.caption}]({address(block)})\n\n*{block.caption}*"
+            if isinstance(block, (Picture, Plot)):
+                return "" if address is None else f"![{block.caption}]({address(block.name)})\n\n*{block.caption}*"
             return block
 
         parts = [f"# {self.title}", *map(written, self.opening)]
@@ -79,7 +106,7 @@ class Report:
         return "\n\n".join(parts) + "\n"
 
     def to_html(self) -> str:
-        """The report as one HTML file, pictures inside."""
+        """The report as one HTML file, pictures and plots inside."""
         title = html.escape(self.title)
         parts = [f"<h1>{title}</h1>", *map(_html, self.opening)]
         for heading, blocks in self.sections:
@@ -87,8 +114,12 @@ class Report:
         body = "\n".join(parts)
         return (
             f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{title}</title>\n'
-            f"<style>{_STYLE}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
+            '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+            f"<style>{_STYLE}{PLOT_STYLE}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
         )
+
+    def _blocks(self) -> list[Block]:
+        return [*self.opening, *(block for _, section in self.sections for block in section)]
 
 
 def _text(cell: Cell) -> str:
@@ -106,7 +137,9 @@ def _html(block: Block) -> str:
     if isinstance(block, Table):
         header = "".join(f"<th>{html.escape(cell)}</th>" for cell in block.header)
         rows = "\n".join(f"<tr>{''.join(f'<td>{html.escape(_text(cell))}</td>' for cell in row)}</tr>" for row in block.rows)
-        return f"<table>\n<tr>{header}</tr>\n{rows}\n</table>"
+        return f'<div class="wide"><table>\n<tr>{header}</tr>\n{rows}\n</table></div>'
+    if isinstance(block, Plot):
+        return f"<figure>{block.svg}<figcaption>{html.escape(block.caption)}</figcaption></figure>"
     if isinstance(block, Picture):
         data, caption = base64.b64encode(block.jpeg).decode(), html.escape(block.caption)
         image = f'<img alt="{caption}" src="data:image/jpeg;base64,{data}">'

@@ -21,7 +21,7 @@ REPORT = Report(
 
 
 def test_markdown() -> None:
-    text = REPORT.to_markdown(lambda picture: f"pictures/{picture.name}")
+    text = REPORT.to_markdown(lambda name: f"pictures/{name}")
     assert text.startswith("# Set <one>\n\nText & more.\n\n| name | value |\n| --- | --: |\n| a\\|b | 0.5000 |\n| none |  |\n")
     assert "| count | 3 |" in text
     assert "## Sheets\n\n![a <car> | seen](pictures/one.jpg)" in text

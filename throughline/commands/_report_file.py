@@ -39,11 +39,12 @@ def write_report(report: Report, path: Path) -> None:
             path.write_text(report.to_html(), encoding="utf-8")
         else:
             folder = path.with_name(f"{path.stem}-pictures")
-            if report.pictures():
+            files = report.files()
+            if files:
                 folder.mkdir(exist_ok=True)
-            for picture in report.pictures():
-                (folder / picture.name).write_bytes(picture.jpeg)
-            path.write_text(report.to_markdown(lambda picture: f"{folder.name}/{picture.name}"), encoding="utf-8")
+            for name, content in files.items():
+                (folder / name).write_bytes(content)
+            path.write_text(report.to_markdown(lambda name: f"{folder.name}/{name}"), encoding="utf-8")
     except OSError as error:
         raise CommandError(f"cannot write the report {path}: {error.strerror}", FAILED) from error
     say(f"report: {path}")
