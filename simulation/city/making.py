@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from simulation.city.passages import passages, travel_times
 from simulation.city.plans.plan import Plan
 from simulation.city.scenario import Scenario
 from simulation.city.sumo.roads import roads_of
 from simulation.city.sumo.run import drive
 from simulation.city.sumo.ways import trajectories
+from simulation.city.visibility import all_sightings
 
 __all__ = ["make_scenario"]
+
+LINK_FPS = 10.0
+"""Frames a second by which travel times are measured."""
 
 
 def make_scenario(plan: Plan, seed: int) -> Scenario:
@@ -35,4 +40,4 @@ def make_scenario(plan: Plan, seed: int) -> Scenario:
         ways,
         seed=seed,
     )
-    return replace(scenario, links={})
+    return replace(scenario, links=travel_times(passages(all_sightings(scenario, LINK_FPS))))

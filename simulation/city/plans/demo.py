@@ -25,7 +25,8 @@ __all__ = ["demo_plan"]
 
 _SIZE = (960, 540)
 _FLEETS = (Fleet("city-taxi", "saloon", "yellow", 0.0), Fleet("parcel-vans", "van", "white", 0.0))
-_LAST_DEPARTURE = 54.0
+_LAST_DEPARTURE = 60.0
+_SIDE = ("north-J", "south-J")
 
 
 def demo_plan(seed: int) -> Plan:
@@ -45,9 +46,9 @@ def _network() -> Network:
         "mews-east", "mews", "east", 2, via=_bend((100.0, 110.0), 110.0, 180.0, 125.0), priority=3
     )  # leaves the bend towards north-east
     last = east.via[-1]
-    end = (last[0] + 190.0 * math.sin(math.radians(35.0)), last[1] + 190.0 * math.cos(math.radians(35.0)))
+    end = (last[0] + 115.0 * math.sin(math.radians(35.0)), last[1] + 115.0 * math.cos(math.radians(35.0)))
     roads = (
-        Edge("west-yard", "west", "yard", 2, priority=3),
+        Edge("west-yard", "west", "yard", 2, via=_bend((-190.0, -120.0), 120.0, -25.0, 0.0), priority=3),
         Edge("yard-J", "yard", "J", 2, priority=3),
         Edge("J-mews", "J", "mews", 2, priority=3),
         east,
@@ -60,10 +61,10 @@ def _network() -> Network:
     arterial, side = ("yard-J", "mews-J"), ("north-J", "south-J")
     return Network(
         (
-            Junction("west", (-300.0, 0.0)),
+            Junction("west", (-295.1, -36.6)),
             Junction("yard", (-110.0, 0.0)),
             Junction("works", (-110.0, -70.0)),
-            Junction("J", (0.0, 0.0), "traffic_light", ((19.0, arterial), (9.0, side)), offset=6.0),
+            Junction("J", (0.0, 0.0), "traffic_light", ((24.0, arterial), (9.0, side)), offset=22.0),
             Junction("mews", (75.0, 0.0)),
             Junction("court", (75.0, -70.0)),
             Junction("east", end),
@@ -76,10 +77,10 @@ def _network() -> Network:
 
 def _cameras() -> tuple[CityCamera, ...]:
     return (
-        CityCamera("c01", 1, (-150.0, -11.0, 7.5), 276.0, 15.0, 1000.0, _SIZE),
-        CityCamera("c02", 2, (42.0, -10.5, 8.0), 276.0, 15.0, 1000.0, _SIZE),
-        CityCamera("c03", 3, (11.0, 52.0, 8.5), 190.0, 16.0, 950.0, _SIZE),
-        CityCamera("c04", 4, (108.0, -14.0, 7.5), 62.0, 15.0, 1000.0, _SIZE),
+        CityCamera("c01", 1, (-150.0, -11.0, 7.5), 279.0, 15.0, 1000.0, _SIZE),
+        CityCamera("c02", 2, (42.0, -10.5, 8.0), 281.0, 15.0, 1000.0, _SIZE),
+        CityCamera("c03", 3, (10.0, 34.0, 8.5), 196.0, 17.0, 900.0, _SIZE),
+        CityCamera("c04", 4, (108.0, -14.0, 7.5), 52.0, 15.0, 1000.0, _SIZE),
     )
 
 
@@ -104,15 +105,17 @@ def _trips(rng: np.random.Generator) -> tuple[Trip, ...]:
         vehicle = (
             people.private("saloon", "white") if kind == "white saloon" else people.member(kind) if kind else people.private()
         )
-        start, end, _ = ways[rng.choice(len(ways), p=shares / shares.sum())]
+        late = place > 0.6 * len(members)
+        chances = np.where([start in _SIDE and late for start, _, _ in ways], 0.0, shares)  # they wait for longer at the lights
+        start, end, _ = ways[rng.choice(len(ways), p=chances / chances.sum())]
         depart = 0.5 + (place + rng.uniform(0.0, 0.8)) * (_LAST_DEPARTURE - 0.5) / len(members)
         pace = float(np.clip(rng.normal(1.0, 0.1), 0.8, 1.25))
         trips.append(Trip(vehicle, depart, start, end, pace=pace))
     return (
         *trips,
         Trip(people.private("van", "blue"), 8.0, "west-yard", "mews-east", halts=(Halt("yard-J", 25.0, 10.0, parked=False),)),
-        Trip(people.private("hatchback", "red"), 12.0, "works-yard", "mews-east"),
-        Trip(people.private("suv", "black"), 22.0, "court-mews", "yard-west"),
+        Trip(people.private("hatchback", "red"), 5.0, "works-yard", "mews-east"),
+        Trip(people.private("suv", "black"), 9.0, "court-mews", "yard-west"),
         Trip(people.private("estate", "grey"), 18.0, "east-mews", "yard-works"),
         Trip(people.private("pickup", "white"), 30.0, "west-yard", "yard-works"),
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-from xml.etree import ElementTree as Xml
+from xml.etree import ElementTree as ET
 
 from simulation.city.fleet import CityVehicle
 
@@ -66,12 +66,12 @@ def write_demand(trips: Iterable[Trip], path: Path) -> None:
     """Writes the trips as SUMO's route file, by departure."""
     from simulation.city.fleet import BODIES
 
-    root = Xml.Element("routes")
+    root = ET.Element("routes")
     for trip in sorted(trips, key=lambda trip: (trip.depart, trip.vehicle.number)):
         number = str(trip.vehicle.number)
         length, width, height = trip.vehicle.size
         kind, faster, slower, gap = _DRIVERS[BODIES[trip.vehicle.body].type]
-        Xml.SubElement(
+        ET.SubElement(
             root,
             "vType",
             id=f"t{number}",
@@ -90,7 +90,7 @@ def write_demand(trips: Iterable[Trip], path: Path) -> None:
             minGapLat="0.5",
             latAlignment="center",
         )
-        route = Xml.SubElement(
+        route = ET.SubElement(
             root,
             "trip",
             {"from": trip.start, "to": trip.end},
@@ -103,8 +103,8 @@ def write_demand(trips: Iterable[Trip], path: Path) -> None:
         if trip.via:
             route.set("via", " ".join(trip.via))
         for halt in trip.halts:
-            Xml.SubElement(
+            ET.SubElement(
                 route, "stop", lane=f"{halt.edge}_0", endPos=f"{halt.at:.1f}", duration=f"{halt.seconds:.1f}",
                 parking="true" if halt.parked else "false",
             )  # fmt: skip
-    Xml.ElementTree(root).write(path, encoding="utf-8")
+    ET.ElementTree(root).write(path, encoding="utf-8")

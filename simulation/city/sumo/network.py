@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
-from xml.etree import ElementTree as Xml
+from xml.etree import ElementTree as ET
 
 __all__ = ["Edge", "Junction", "Network", "Point", "both_ways", "write_network"]
 
@@ -75,14 +75,14 @@ def both_ways(forth: Edge, back: str) -> tuple[Edge, Edge]:
 
 def write_network(network: Network, folder: Path) -> list[str]:
     """Writes the files that netconvert reads, and gives its arguments that name them."""
-    nodes = Xml.Element("nodes")
+    nodes = ET.Element("nodes")
     for junction in network.junctions:
-        Xml.SubElement(nodes, "node", id=junction.id, x=f"{junction.at[0]:.2f}", y=f"{junction.at[1]:.2f}", type=junction.kind)
-    edges = Xml.Element("edges")
+        ET.SubElement(nodes, "node", id=junction.id, x=f"{junction.at[0]:.2f}", y=f"{junction.at[1]:.2f}", type=junction.kind)
+    edges = ET.Element("edges")
     places = {junction.id: junction.at for junction in network.junctions}
     for edge in network.edges:
         shape = (places[edge.start], *edge.via, places[edge.end])
-        Xml.SubElement(
+        ET.SubElement(
             edges,
             "edge",
             {"from": edge.start, "to": edge.end},
@@ -96,10 +96,10 @@ def write_network(network: Network, folder: Path) -> list[str]:
         )
     for ring in network.roundabouts:
         at = {edge.id: edge for edge in network.edges}
-        Xml.SubElement(edges, "roundabout", nodes=" ".join(at[edge].start for edge in ring), edges=" ".join(ring))
+        ET.SubElement(edges, "roundabout", nodes=" ".join(at[edge].start for edge in ring), edges=" ".join(ring))
     arguments = []
     for option, root, name in (("-n", nodes, "city.nod.xml"), ("-e", edges, "city.edg.xml")):
-        Xml.ElementTree(root).write(folder / name, encoding="utf-8")
+        ET.ElementTree(root).write(folder / name, encoding="utf-8")
         arguments += [option, str(folder / name)]
     return arguments
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xml.etree import ElementTree as Xml
+from xml.etree import ElementTree as ET
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from simulation.city.scenario import Road
 __all__ = ["roads_of"]
 
 
-def roads_of(net: Xml.Element) -> tuple[Road, ...]:
+def roads_of(net: ET.Element) -> tuple[Road, ...]:
     """Streets by their middles, then junctions by their outlines."""
     streets = []
     for edge in net.iter("edge"):

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree as Xml
+from xml.etree import ElementTree as ET
 
 import numpy as np
 
@@ -38,7 +38,7 @@ class Drive:
         step: Seconds between instants.
     """
 
-    net: Xml.Element
+    net: ET.Element
     fronts: dict[int, Floats]
     seconds: float
     step: float
@@ -67,7 +67,7 @@ def drive(network: Network, trips: Iterable[Trip], seconds: float, step: float, 
             "--junctions.corner-detail", "8", "--junctions.limit-turn-speed", "4.5", "--offset.disable-normalization", "true",
             "--no-internal-links", "false", "--default.junctions.radius", "6",
         ])  # fmt: skip
-        parsed = Xml.parse(net).getroot()  # noqa: S314 - written by netconvert a moment ago
+        parsed = ET.parse(net).getroot()  # noqa: S314 - written by netconvert a moment ago
         lights = folder / "lights.add.xml"
         _write_lights(network, parsed, lights)
         write_demand(trips, routes)
@@ -95,9 +95,9 @@ def _call(command: list[Any]) -> None:
         raise SumoError(f"{Path(command[0]).name} failed: {' / '.join(last[-4:])}")
 
 
-def _write_lights(network: Network, net: Xml.Element, path: Path) -> None:
+def _write_lights(network: Network, net: ET.Element, path: Path) -> None:
     """The programs of the lights: each green phase for its edges, then yellow, then red for all."""
-    root = Xml.Element("additional")
+    root = ET.Element("additional")
     for junction in network.junctions:
         if not junction.greens:
             continue
@@ -106,7 +106,7 @@ def _write_lights(network: Network, net: Xml.Element, path: Path) -> None:
             for link in net.iter("connection")
             if link.get("tl") == junction.id
         }
-        program = Xml.SubElement(
+        program = ET.SubElement(
             root, "tlLogic", id=junction.id, programID="own", type="static", offset=f"{junction.offset:.1f}"
         )  # fmt: skip
         for seconds, edges in junction.greens:
@@ -118,8 +118,8 @@ def _write_lights(network: Network, net: Xml.Element, path: Path) -> None:
                 (3.0, green.replace("g", "y").replace("G", "y")),
                 (2.0, "r" * len(green)),
             ):
-                Xml.SubElement(program, "phase", duration=f"{duration:.1f}", state=state)
-    Xml.ElementTree(root).write(path, encoding="utf-8")
+                ET.SubElement(program, "phase", duration=f"{duration:.1f}", state=state)
+    ET.ElementTree(root).write(path, encoding="utf-8")
 
 
 def _read(path: Path) -> dict[int, Floats]:
