@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from throughline.times import MICROSECONDS, Instant
 
-__all__ = ["CLOCK_RATE", "PAYLOAD_TYPE", "RtpStream", "packetise"]
+__all__ = ["CLOCK_RATE", "PAYLOAD_TYPE", "RtpStream", "noise_report", "packetise"]
 
 CLOCK_RATE = 90_000
 """Ticks a second of RTP timestamps for video."""
@@ -102,3 +102,11 @@ class RtpStream:
         item = bytes((_CNAME, len(self._name))) + self._name
         item += b"\0" * (4 - len(item) % 4)  # at least one zero ends the list
         return report + struct.pack(">BBHI", _VERSION | 1, _SOURCE_DESCRIPTION, 1 + len(item) // 4, self.ssrc) + item
+
+
+def noise_report(generator: random.Random) -> bytes:
+    """What stands where a report should be: half of the time under the head of a sender report, else not even that."""
+    noise = generator.randbytes(4 * generator.randint(1, 24))
+    if generator.random() < 0.5:
+        return noise
+    return struct.pack(">BBH", _VERSION, _SENDER_REPORT, 6) + noise

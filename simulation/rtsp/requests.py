@@ -19,6 +19,7 @@ _REASONS = {
     455: "Method Not Valid in This State",
     461: "Unsupported Transport",
     501: "Not Implemented",
+    503: "Service Unavailable",
     505: "RTSP Version Not Supported",
     551: "Option Not Supported",
 }

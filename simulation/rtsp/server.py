@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -35,6 +36,9 @@ class RtspServer:
         authorisation: Whom to let in; default: everyone.
         session_timeout: Seconds of silence after which a client is taken for gone.
         buffer: Bytes that may wait for one slow client; beyond that its packets are dropped, and counted.
+        speed: Seconds of the cameras' time that pass in a second: they play, and their clocks go, so much faster.
+        zero: What the cameras' clocks show at time zero; default: the time. At a speed above 1 a start in the past keeps them
+            from running ahead of the time, which viewers do not believe.
     """
 
     def __init__(
@@ -46,7 +50,11 @@ class RtspServer:
         authorisation: Authorisation | None = None,
         session_timeout: float = 60.0,
         buffer: int = 4_000_000,
+        speed: float = 1.0,
+        zero: Instant | None = None,
     ) -> None:
+        if not 0.0 < speed < math.inf:
+            raise ValueError(f"a speed of {speed:g} is not above 0")
         self._cameras = {camera.name: camera for camera in cameras}
         if len(self._cameras) != len(cameras):
             raise ValueError("two cameras have one name")
@@ -54,6 +62,10 @@ class RtspServer:
         self.port = port
         self.zero: Instant = 0
         """UTC of time zero."""
+        self.speed = speed
+        """Seconds of the cameras' time that pass in a second."""
+        self._wanted_zero = zero
+        self._start = 0.0
         self.authorisation = authorisation
         self.session_timeout = session_timeout
         self.buffer = buffer
@@ -64,9 +76,12 @@ class RtspServer:
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._serve, self.host, self.port)
         self.port = self._server.sockets[0].getsockname()[1]
-        self.zero, start = time.time_ns() // 1000, asyncio.get_running_loop().time()
+        self.zero, self._start = time.time_ns() // 1000, asyncio.get_running_loop().time()
+        if self._wanted_zero is not None:
+            self.zero = self._wanted_zero
         for camera in self._cameras.values():
-            self._playing.append(asyncio.create_task(camera.run(self.zero, start), name=f"camera {camera.name}"))
+            playing = camera.run(self.zero, self._start, self.speed)
+            self._playing.append(asyncio.create_task(playing, name=f"camera {camera.name}"))
         await asyncio.sleep(0)  # every camera knows its epoch from here on
         return self
 
@@ -85,6 +100,16 @@ class RtspServer:
         for outcome in await asyncio.gather(*self._playing, return_exceptions=True):
             if isinstance(outcome, Exception):
                 raise outcome  # a camera that failed has been silent since
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of the cameras' time since time zero."""
+        return (asyncio.get_running_loop().time() - self._start) * self.speed
+
+    @property
+    def cameras(self) -> tuple[RtspCamera, ...]:
+        """All cameras."""
+        return tuple(self._cameras.values())
 
     def camera(self, name: str) -> RtspCamera:
         """The camera with this name, to give it faults."""
@@ -176,6 +201,9 @@ class _Connection:
         method = self._methods.get(request.method)
         if method is None:
             return Response(501, {"Public": _PUBLIC})
+        if (asked := self._named_camera(request)) is not None and asked.away and request.method != "OPTIONS":
+            asked.counts["refused"] += 1
+            return Response(503)
         authorisation = self._server.authorisation
         if authorisation is not None and request.method != "OPTIONS" and not authorisation.accepts(request):
             return Response(401, {"WWW-Authenticate": authorisation.challenge})

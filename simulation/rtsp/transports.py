@@ -36,6 +36,11 @@ class InterleavedDelivery:
         """Whether more than ``limit`` bytes wait."""
         return self._writer.transport.get_write_buffer_size() > self._limit
 
+    @property
+    def ordered(self) -> bool:
+        """It is one stream of bytes."""
+        return True
+
     def send_rtp(self, packets: list[bytes]) -> None:
         """Sends the packets of one access unit in one write."""
         head = b"$" + bytes(self._channels[:1])
@@ -87,6 +92,11 @@ class UdpDelivery:
     def congested(self) -> bool:
         """Whether the socket has not taken the last packets yet."""
         return self._media.paused
+
+    @property
+    def ordered(self) -> bool:
+        """Each datagram goes its own way."""
+        return False
 
     def send_rtp(self, packets: list[bytes]) -> None:
         """Sends each packet as a datagram."""

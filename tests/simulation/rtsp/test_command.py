@@ -51,6 +51,29 @@ async def test_it_prints_one_line_when_ready_and_stops_by_a_signal(clip: Path) -
             await process.wait()
 
 
+async def test_it_takes_orders_and_lets_faults_happen(clip: Path) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "simulation.rtsp", f"c01={clip}", "--port", "0", "--control", "--fault", "c01:loss=0.1@0"),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    try:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        async with asyncio.timeout(60):
+            await process.stdout.readline()
+            process.stdin.write(b'{"fault": "c01:jitter=0.2"}\n\n{"status": true}\n')
+            ordered, status = [json.loads(await process.stdout.readline()) for _ in range(2)]
+            process.send_signal(signal.SIGTERM)
+            assert await process.wait() == 0
+        assert (ordered["ok"], ordered["fault"]) == (True, "c01:jitter=0.2")
+        assert status["cameras"]["c01"]["faults"] == ["c01:loss=0.1@0", "c01:jitter=0.2"]
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
@@ -59,6 +82,9 @@ async def test_it_prints_one_line_when_ready_and_stops_by_a_signal(clip: Path) -
         (["c01={clip}", "c01={clip}"], "two cameras have one name"),
         (["c01={clip}", "--user", "ann"], "--user: expected USER:PASSWORD"),
         (["c01={clip}", "--loss", "1.5"], "a loss of 1.5 is not a share"),
+        (["c01={clip}", "--jitter", "-1"], "a jitter of -1 s is below 0"),
+        (["c01={clip}", "--speed", "0"], "a speed of 0 is not above 0"),
+        (["c01={clip}", "--fault", "c02:stall@3"], "no camera is called c02; there are c01"),
     ],
 )
 def test_wrong_use_gives_one_clear_line(
@@ -70,9 +96,18 @@ def test_wrong_use_gives_one_clear_line(
     assert told.count("\n") == 1
 
 
-@pytest.mark.parametrize("arguments", [["c01"], ["c01=x.mp4", "--loss", "c01=much"]])
-def test_arguments_of_the_wrong_form_are_explained(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["c01"], "is not NAME=VALUE"),
+        (["c01=x.mp4", "--loss", "c01=much"], "is neither a number nor CAMERA=NUMBER"),
+        (["c01=x.mp4", "--fault", "c01:loss"], "loss needs a value"),
+    ],
+)
+def test_arguments_of_the_wrong_form_are_explained(
+    arguments: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as stopped:
         main(arguments)
     assert stopped.value.code == 2
-    assert "is neither a number nor CAMERA=NUMBER" in (told := capsys.readouterr().err) or "is not NAME=VALUE" in told
+    assert complaint in capsys.readouterr().err
