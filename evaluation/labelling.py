@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from evaluation.passages import Passage
+from evaluation.visits import Visit
 from throughline.formats.aicity import AiCityRow
 from throughline.messages import PathPoint
 from throughline.times import MICROSECONDS, Instant, seconds_between
 from throughline.types import FloatArray, IntArray
 
-__all__ = ["CameraTruth", "Vehicle", "label", "passages", "truth_of_rows"]
+__all__ = ["CameraTruth", "Vehicle", "first_good", "label", "passages", "truth_of_rows", "well_seen"]
 
 Vehicle = tuple[int, int]
 """(loop of the footage, identity in the footage): each loop brings the vehicles anew."""
@@ -124,6 +125,43 @@ def passages(
         for vehicle in left
         if vehicle in arrived and min(seconds_between(*left[vehicle]), seconds_between(*arrived[vehicle])) >= least_seen
     ]
+
+
+def well_seen(truth: CameraTruth, start: Instant, end: Instant, *, longest_gap: float = 3.0) -> list[Visit]:
+    """Each visit of each vehicle to a camera between two instants, as far as it is shown well enough.
+
+    Args:
+        truth: Of the camera.
+        start: Visits begin no earlier.
+        end: And end no later.
+        longest_gap: Seconds out of sight after which a vehicle that comes back visits anew.
+    """
+    counted = np.ones(len(truth.times), np.bool_) if truth.counted is None else truth.counted
+    times, vehicles = truth.times[counted], truth.vehicles[counted]
+    order = np.lexsort((times, vehicles))
+    times, vehicles = times[order], vehicles[order]
+    breaks = np.flatnonzero((np.diff(vehicles) != 0) | (np.diff(times) > longest_gap * MICROSECONDS)) + 1
+    stretches = [part for part in np.split(np.arange(len(times)), breaks) if len(part)]
+    found = []
+    for loop in range((start - truth.epoch) // truth.period, (end - truth.epoch) // truth.period + 1):
+        begin = truth.epoch + loop * truth.period
+        for part in stretches:
+            first, last = begin + int(times[part[0]]), begin + int(times[part[-1]])
+            if start <= first and last <= end:
+                found.append(Visit((loop, int(vehicles[part[0]])), truth.camera, first, last))
+    return found
+
+
+def first_good(tracklet: Visit, visits: Iterable[Visit]) -> Instant | None:
+    """When the vehicle of a tracklet was first seen well in the visit that the tracklet is of; None where it never was.
+
+    Args:
+        tracklet: What it shows, where, and from when to when.
+        visits: True ones, of whatever vehicles and cameras.
+    """
+    same = (visit for visit in visits if visit.vehicle == tracklet.vehicle and visit.camera == tracklet.camera)
+    both = [visit.first for visit in same if visit.first <= tracklet.last and tracklet.first <= visit.last]
+    return min(both, default=None)
 
 
 def _overlap(box: FloatArray, boxes: FloatArray) -> FloatArray:

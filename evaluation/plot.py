@@ -73,7 +73,7 @@ class Axis:
             decades = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
             values = [factor * 10.0**decade for decade in decades for factor in (1, 2, 5)]
         else:
-            rough = (self.high - self.low) / 6
+            rough = (self.high - self.low) / 8
             unit = 10.0 ** math.floor(math.log10(rough))
             step = next(unit * factor for factor in (1, 2, 5, 10) if unit * factor >= rough)
             first = math.ceil(self.low / step - 1e-9)

@@ -1,6 +1,7 @@
 import numpy as np
 
-from evaluation.labelling import CameraTruth, label, passages
+from evaluation.labelling import CameraTruth, first_good, label, passages, well_seen
+from evaluation.visits import Visit
 from throughline.messages import PathPoint
 
 SECOND = 1_000_000
@@ -47,3 +48,31 @@ def test_passages_are_vehicles_seen_whole_by_both_cameras_in_the_time_looked_at(
     assert [passage.vehicle for passage in found] == [(0, 1), (1, 1)]
     assert {(passage.from_, passage.to) for passage in found} == {("c1", "c2")}
     assert passages(first, second, SECOND, 12 * SECOND) == []
+
+
+def test_a_vehicle_that_comes_back_visits_twice() -> None:
+    camera = truth("c1", 0, {1: (0, 2), 2: (1, 3)}, period=20.0)
+    again = CameraTruth(
+        "c1",
+        0,
+        20 * SECOND,
+        np.append(camera.times, 9 * SECOND),
+        np.append(camera.vehicles, 1),
+        np.vstack([camera.boxes, camera.boxes[:1]]),
+    )
+    found = well_seen(again, 0, 39 * SECOND)
+    assert [(one.vehicle, one.first, one.last) for one in found[:3]] == [
+        ((0, 1), 0, 2 * SECOND), ((0, 1), 9 * SECOND, 9 * SECOND), ((0, 2), SECOND, 3 * SECOND),
+    ]  # fmt: skip
+    assert len(found) == 6
+    assert len(well_seen(again, SECOND, 22 * SECOND)) == 3, "no visit that is cut by either end"
+    assert first_good(Visit((0, 1), "c1", SECOND, 5 * SECOND), found) == 0
+    assert first_good(Visit((0, 1), "c1", 8 * SECOND, 10 * SECOND), found) == 9 * SECOND
+    assert first_good(Visit((0, 1), "c2", 8 * SECOND, 10 * SECOND), found) is None
+
+
+def test_boxes_that_show_too_little_are_no_good_frames() -> None:
+    camera = truth("c1", 0, {1: (0, 2)})
+    partly = CameraTruth("c1", 0, camera.period, camera.times, camera.vehicles, camera.boxes, counted=camera.times >= SECOND)
+    (visit,) = well_seen(partly, 0, 9 * SECOND)
+    assert (visit.first, visit.last) == (SECOND, 2 * SECOND)
