@@ -14,7 +14,7 @@ _HIDDEN = 0.95
 
 
 def occluders(sightings: Sightings) -> IntArray:
-    """(M,) the vehicle that covers most of each hidden one in the same frame, of those that stand lower in the picture; 0: none."""
+    """(M,) the vehicle that covers most of each hidden one in its frame, of those that stand lower in the picture; 0: none."""
     found = np.zeros(len(sightings), np.int64)
     boxes = sightings.boxes
     starts = np.searchsorted(sightings.frames, sightings.frames, "left")
