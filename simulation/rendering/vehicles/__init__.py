@@ -1,0 +1,43 @@
+"""Vehicles of the city as meshes: parametric bodies with everything that makes a detector see a vehicle."""
+
+from __future__ import annotations
+
+import zlib
+
+import numpy as np
+
+from simulation.city.fleet import BODIES, CityVehicle
+from simulation.rendering.mesh import Model
+from simulation.rendering.vehicles._cars import SHAPES, add_car
+from simulation.rendering.vehicles._heavy import add_box_truck, add_bus, add_lorry
+from simulation.rendering.vehicles._motorcycle import add_motorcycle
+from simulation.rendering.vehicles._paint import finish
+from simulation.rendering.vehicles._shapes import Assembly
+
+__all__ = ["build_vehicle"]
+
+_OUTSIDE = frozenset(
+    {"antenna", "mirror", "mirror-foot", "mirror-glass", "rails", "roof-bars", "roof-box", "sunroof", "fleet-sign", "beacon"}
+)
+"""Parts that a vehicle's size leaves out."""
+
+
+def build_vehicle(vehicle: CityVehicle) -> Model:
+    """The mesh of a vehicle.
+
+    Its body, colour, fleet and seed decide how it looks, and nothing else: the same make the same picture. Members of a
+    fleet are built alike, and differ by dirt alone.
+    """
+    chosen = zlib.crc32(f"{vehicle.fleet} {vehicle.body}".encode()) if vehicle.fleet else vehicle.seed
+    looks = np.random.default_rng(chosen)
+    wear = np.random.default_rng((vehicle.seed, 1))
+    materials = finish(vehicle.colour, looks, wear)
+    model = Assembly()
+    if vehicle.body in SHAPES:
+        panelled = vehicle.body == "van" and looks.random() < 0.6
+        add_car(model, vehicle.body, materials, looks, panelled)
+    elif vehicle.body == "motorcycle":
+        add_motorcycle(model, materials, looks)
+    else:
+        {"box-truck": add_box_truck, "lorry": add_lorry, "bus": add_bus}[vehicle.body](model, materials, looks)
+    return model.model(vehicle.size, _OUTSIDE)
