@@ -52,7 +52,7 @@ def narrow(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def differences(values: Whole, counts: Whole, order: int = 1) -> Whole:
-    """Differences between neighbours within runs of ``counts`` values, ``order`` times; a run's first value is its difference to 0."""
+    """Differences between neighbours within runs of ``counts`` values, ``order`` times; a first value differs from 0."""
     starts = _starts(counts)
     for _ in range(order):
         changes = np.diff(values, prepend=0)

@@ -10,6 +10,7 @@ from simulation.city.scenario import Scenario
 from simulation.city.sumo.roads import roads_of
 from simulation.city.sumo.run import drive
 from simulation.city.sumo.ways import trajectories
+from simulation.city.truth import annotated
 from simulation.city.visibility import all_sightings
 
 __all__ = ["make_scenario"]
@@ -40,4 +41,4 @@ def make_scenario(plan: Plan, seed: int) -> Scenario:
         ways,
         seed=seed,
     )
-    return replace(scenario, links=travel_times(passages(all_sightings(scenario, LINK_FPS))))
+    return replace(scenario, links=travel_times(passages(map(annotated, all_sightings(scenario, LINK_FPS)))))

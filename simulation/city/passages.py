@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,14 +10,12 @@ import numpy as np
 
 from simulation.city.cameras import Floats
 from simulation.city.sightings import Sightings
+from simulation.city.visibility import side_degrees
 
-__all__ = ["Passage", "passages", "travel_times"]
+__all__ = ["LONGEST_GAP", "Passage", "journeys", "passages", "travel_times"]
 
 LONGEST_GAP: Final = 4.0
 """Seconds that a vehicle may be out of a view, or hidden, within one passage."""
-LEAST_VISIBLE: Final = 0.3
-LEAST_INSIDE: Final = 0.3
-"""Shares of a vehicle that have to be visible, and in the picture, for it to count as seen."""
 LEAST_SECONDS: Final = 0.5
 """Passages that are shorter count for nothing."""
 
@@ -31,38 +29,50 @@ class Passage:
         vehicle: Its number.
         start: Seconds, first sighting.
         end: Seconds, last sighting.
+        side: Which side of the vehicle was seen, on the whole: degrees clockwise from its front, -180..180.
     """
 
     camera: str
     vehicle: int
     start: float
     end: float
+    side: float
 
 
 def passages(sightings: Iterable[Sightings]) -> list[Passage]:
-    """The passages of all vehicles through all views, by start; what is hidden or cut off for its larger part is not seen."""
+    """The passages of all vehicles through all views, by start.
+
+    Args:
+        sightings: Of each camera; those that shall count as seen, such as `simulation.city.truth.annotated` ones.
+    """
     found = []
     for camera in sightings:
-        seen = camera.where((camera.visible >= LEAST_VISIBLE) & (camera.inside >= LEAST_INSIDE))
-        if not len(seen):
+        if not len(camera):
             continue
-        order = np.lexsort((seen.frames, seen.vehicles))
-        vehicles, times = seen.vehicles[order], seen.frames[order] / camera.fps
+        seen = camera.where(np.lexsort((camera.frames, camera.vehicles)).astype(np.int64))
+        vehicles, times = seen.vehicles, seen.frames / camera.fps
+        sides = np.exp(1j * np.radians(side_degrees(seen.orientations)))
         new = np.flatnonzero((np.diff(vehicles) != 0) | (np.diff(times) > LONGEST_GAP)) + 1
         starts, ends = np.concatenate(([0], new)), np.concatenate((new, [len(times)])) - 1
         found += [
-            Passage(camera.camera, int(vehicles[start]), float(times[start]), float(times[end]))
+            Passage(
+                camera.camera,
+                int(vehicles[start]),
+                float(times[start]),
+                float(times[end]),
+                float(np.degrees(np.angle(sides[start : end + 1].sum()))),
+            )
             for start, end in zip(starts.tolist(), ends.tolist(), strict=True)
             if times[end] - times[start] >= LEAST_SECONDS
         ]
     return sorted(found, key=lambda passage: (passage.start, passage.camera, passage.vehicle))
 
 
-def travel_times(found: Iterable[Passage]) -> Mapping[tuple[str, str], Floats]:
-    """Seconds from the end of one view to the start of the next, for each pair of cameras and each vehicle that went there.
+def journeys(found: Iterable[Passage]) -> dict[tuple[str, str], list[tuple[Passage, Passage]]]:
+    """Pairs of passages of one vehicle of which the second followed the first, by their cameras, by the second's start.
 
     A passage follows another one if no third, in between by its start, lasted longer than the first: then another view lies on
-    the way. Where views overlap, the time is negative. Returns to the same camera are no links.
+    the way. Returns to the same camera are no links.
 
     Args:
         found: Of `passages`, by start.
@@ -70,12 +80,19 @@ def travel_times(found: Iterable[Passage]) -> Mapping[tuple[str, str], Floats]:
     of_vehicle: dict[int, list[Passage]] = {}
     for passage in found:
         of_vehicle.setdefault(passage.vehicle, []).append(passage)
-    times: dict[tuple[str, str], list[float]] = {}
+    pairs: dict[tuple[str, str], list[tuple[Passage, Passage]]] = {}
     for way in of_vehicle.values():
         for index, later in enumerate(way):
             latest = -np.inf
             for earlier in reversed(way[:index]):
                 if earlier.end > latest and earlier.camera != later.camera:
-                    times.setdefault((earlier.camera, later.camera), []).append(later.start - earlier.end)
+                    pairs.setdefault((earlier.camera, later.camera), []).append((earlier, later))
                 latest = max(latest, earlier.end)
-    return {link: np.array(values) for link, values in sorted(times.items())}
+    for link in pairs.values():
+        link.sort(key=lambda pair: (pair[1].start, pair[1].vehicle))
+    return dict(sorted(pairs.items()))
+
+
+def travel_times(found: Iterable[Passage]) -> dict[tuple[str, str], Floats]:
+    """Seconds (N,) from the end of one view to the start of the next, of all `journeys`; negative where views overlap."""
+    return {link: np.array([later.start - earlier.end for earlier, later in pairs]) for link, pairs in journeys(found).items()}

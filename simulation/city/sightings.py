@@ -43,8 +43,8 @@ class Sightings:
     def __len__(self) -> int:
         return len(self.frames)
 
-    def where(self, chosen: npt.NDArray[np.bool_]) -> Sightings:
-        """The rows for which ``chosen`` (M,) is true."""
+    def where(self, chosen: npt.NDArray[np.bool_] | IntArray) -> Sightings:
+        """The rows for which ``chosen`` (M,) is true, or those at these indices, in that order."""
         return Sightings(
             self.camera,
             self.fps,

@@ -126,7 +126,7 @@ def save_sightings(sightings: Sequence[Sightings], path: Path) -> None:
         "about": to_text({"sightings": [[camera.camera, camera.fps] for camera in sightings]}),
     }
     for number, camera in enumerate(sightings):
-        order = np.lexsort((camera.frames, camera.vehicles))
+        order = np.lexsort((camera.frames, camera.vehicles)).astype(np.int64)
         rows = camera.where(order)
         vehicles, counts = np.unique(rows.vehicles, return_counts=True)
         columns = {
@@ -163,7 +163,7 @@ def load_sightings(path: Path) -> dict[str, Sightings]:
         names = ("frames", "box0", "box1", "box2", "box3", "inside", "visible", "x", "y", "headings", "orientations")
         columns = {name: _restored_column(whole, name, counts, f"{number}_") for name in names}
         vehicles = np.repeat(whole[f"{number}_vehicles"], counts)
-        order = np.lexsort((vehicles, columns["frames"]))
+        order = np.lexsort((vehicles, columns["frames"])).astype(np.int64)
         found[camera] = Sightings(
             camera,
             fps,

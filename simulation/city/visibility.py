@@ -16,7 +16,7 @@ from simulation.city.scenario import Scenario, Trajectory
 from simulation.city.sightings import Sightings
 from throughline.types import ORIENTATIONS, IntArray
 
-__all__ = ["LEAST_HEIGHT", "all_sightings", "orientations_seen", "projected_boxes", "sightings"]
+__all__ = ["LEAST_HEIGHT", "all_sightings", "orientations_seen", "projected_boxes", "side_degrees", "sightings"]
 
 LEAST_HEIGHT: Final = 8.0
 """Pixels that a vehicle is high in the picture at least to be sighted."""
@@ -90,6 +90,13 @@ def orientations_seen(camera: CityCamera, places: Floats, headings: Floats) -> I
     bearings = np.degrees(np.arctan2(away[:, 0], away[:, 1])) - headings
     seen: IntArray = _SIDE_NUMBERS[np.rint(bearings / 45.0).astype(np.int64) % 8]
     return seen
+
+
+def side_degrees(orientations: IntArray) -> Floats:
+    """Degrees clockwise from a vehicle's front of the sides (M,) that `orientations_seen` gave: 0, 45 ... 315."""
+    places = np.argsort(_SIDE_NUMBERS)
+    degrees: Floats = places[orientations].astype(np.float64) * 45.0
+    return degrees
 
 
 def _bounds(trajectories: tuple[Trajectory, ...]) -> Floats:

@@ -20,7 +20,7 @@ def roads_of(net: ET.Element) -> tuple[Road, ...]:
             continue
         lanes = [_points(lane.get("shape", "")) for lane in edge.iter("lane")]
         widths = [float(lane.get("width", "3.2")) for lane in edge.iter("lane")]
-        middle = sum(lanes) / len(lanes) if len({len(lane) for lane in lanes}) == 1 else lanes[len(lanes) // 2]
+        middle: Floats = np.mean(lanes, 0) if len({len(lane) for lane in lanes}) == 1 else lanes[len(lanes) // 2]
         streets.append(Road(edge.get("id", ""), middle, len(lanes), float(np.mean(widths))))
     outlines = [
         Road(junction.get("id", ""), _points(junction.get("shape", "")), 0, 0.0, "junction")

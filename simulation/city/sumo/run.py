@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -81,11 +82,10 @@ def drive(network: Network, trips: Iterable[Trip], seconds: float, step: float, 
 
 
 def _programs() -> Path:
-    try:
-        import sumo
-    except ImportError:
-        raise SumoError("making a scenario anew needs SUMO: pip install 'throughline[simulation]'") from None
-    return Path(sumo.SUMO_HOME) / "bin"
+    package = find_spec("sumo")
+    if package is None or not package.submodule_search_locations:
+        raise SumoError("making a scenario anew needs SUMO: pip install 'throughline[simulation]'")
+    return Path(package.submodule_search_locations[0]) / "bin"
 
 
 def _call(command: list[Any]) -> None:
