@@ -6,18 +6,32 @@ import zlib
 
 import numpy as np
 
-from simulation.city.fleet import BODIES, CityVehicle
+from simulation.city.fleet import CityVehicle
 from simulation.rendering.mesh import Model
 from simulation.rendering.vehicles._cars import SHAPES, add_car
 from simulation.rendering.vehicles._heavy import add_box_truck, add_bus, add_lorry
+from simulation.rendering.vehicles._livery import add_livery, is_taxi
 from simulation.rendering.vehicles._motorcycle import add_motorcycle
 from simulation.rendering.vehicles._paint import finish
 from simulation.rendering.vehicles._shapes import Assembly
+from simulation.rendering.vehicles._shell import Shell
 
 __all__ = ["build_vehicle"]
 
 _OUTSIDE = frozenset(
-    {"antenna", "mirror", "mirror-foot", "mirror-glass", "rails", "roof-bars", "roof-box", "sunroof", "fleet-sign", "beacon"}
+    {
+        "antenna",
+        "mirror",
+        "mirror-foot",
+        "mirror-glass",
+        "rails",
+        "roof-bars",
+        "roof-box",
+        "sunroof",
+        "fleet-sign",
+        "fleet-letters",
+        "beacon",
+    }
 )
 """Parts that a vehicle's size leaves out."""
 
@@ -28,16 +42,19 @@ def build_vehicle(vehicle: CityVehicle) -> Model:
     Its body, colour, fleet and seed decide how it looks, and nothing else: the same make the same picture. Members of a
     fleet are built alike, and differ by dirt alone.
     """
-    chosen = zlib.crc32(f"{vehicle.fleet} {vehicle.body}".encode()) if vehicle.fleet else vehicle.seed
-    looks = np.random.default_rng(chosen)
-    wear = np.random.default_rng((vehicle.seed, 1))
-    materials = finish(vehicle.colour, looks, wear)
+    firm = zlib.crc32(f"{vehicle.fleet} {vehicle.body}".encode())
+    looks = np.random.default_rng(firm if vehicle.fleet else vehicle.seed)
+    materials = finish(vehicle.colour, looks, np.random.default_rng((vehicle.seed, 1)))
     model = Assembly()
+    low: Shell | None = None
+    high: Shell | None = None
     if vehicle.body in SHAPES:
-        panelled = vehicle.body == "van" and looks.random() < 0.6
-        add_car(model, vehicle.body, materials, looks, panelled)
+        panelled = vehicle.body == "van" and (bool(vehicle.fleet) or looks.random() < 0.6)
+        low, high = add_car(model, vehicle.body, materials, looks, panelled and not is_taxi(vehicle.fleet))
     elif vehicle.body == "motorcycle":
         add_motorcycle(model, materials, looks)
     else:
-        {"box-truck": add_box_truck, "lorry": add_lorry, "bus": add_bus}[vehicle.body](model, materials, looks)
+        low = {"box-truck": add_box_truck, "lorry": add_lorry, "bus": add_bus}[vehicle.body](model, materials, looks)
+    if vehicle.fleet and low is not None:
+        add_livery(model, vehicle.fleet, vehicle.colour, looks, low, high)
     return model.model(vehicle.size, _OUTSIDE)

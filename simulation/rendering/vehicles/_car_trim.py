@@ -84,13 +84,13 @@ def add_face(model: Assembly, finish: Finish, hull: Shell, looks: np.random.Gene
     )
     low, high = sill + 0.05, sill + 0.20
     lower = hull.along_front(np.linspace(-half * 0.72, half * 0.72, 9))
-    model.add("intake", finish.shade, patch(hull, lower, np.linspace(low, high, 3), 0.008))
+    model.add("intake", finish.shade, patch(hull, lower, np.linspace(low, high, 6), 0.012))
     model.add("trim", finish.plastic, patch(hull, lower, ((low + high) / 2 - 0.012, (low + high) / 2 + 0.012), 0.014))
     fog = _corner(hull, half * 0.74, 0.26, front=True)
-    model.add("intake", finish.shade, patch(hull, fog, (low + 0.02, high + 0.03), 0.008), both=True)
-    model.add("reflector", finish.reflector, patch(hull, fog[1:3], (low + 0.06, high), 0.014), both=True)
+    model.add("intake", finish.shade, patch(hull, fog, np.linspace(low + 0.02, high + 0.03, 6), 0.012), both=True)
+    model.add("reflector", finish.reflector, patch(hull, fog[1:3], (low + 0.06, high), 0.02), both=True)
     round_about = np.concatenate((mirrored_places(_corner(hull, 0.0, 0.5, front=True)), _corner(hull, 0.0, 0.5, front=True)[1:]))
-    model.add("plastic", finish.plastic, patch(hull, round_about, (sill + 0.001, sill + 0.045), 0.008))
+    model.add("plastic", finish.plastic, patch(hull, round_about, np.linspace(sill + 0.001, sill + 0.045, 3), 0.01))
     model.add("seam", finish.seam, patch(hull, round_about[4:-4], (lamp_low - 0.045, lamp_low - 0.03), 0.005))
     add_plate(model, finish, hull, (high + grille_low) / 2 + 0.02, front=True)
 
@@ -127,7 +127,7 @@ def add_tail(
     )
     bumper = sill + (deck - sill) * 0.42
     around = np.concatenate((_corner(hull, 0.0, 0.45, front=False), mirrored_places(_corner(hull, 0.0, 0.45, front=False))[1:]))
-    model.add("plastic", finish.plastic, patch(hull, around, np.linspace(sill + 0.001, sill + 0.13, 3), 0.008))
+    model.add("plastic", finish.plastic, patch(hull, around, np.linspace(sill + 0.001, sill + 0.13, 6), 0.012))
     model.add("seam", finish.seam, patch(hull, around[3:-3], (bumper, bumper + 0.015), 0.005))
     lid = np.array((half * 0.80, half * 0.785))
     for ends in (lid, -lid[::-1]):
@@ -216,12 +216,11 @@ def add_top(
     """Wipers, cowl, antenna, rails, sunroof, spoiler and roof box, as maker and owner chose."""
     foot = house.low
     cowl = house.along_front(np.linspace(-0.62, 0.62, 9))
-    low, _ = house.rim(cowl)
     model.add("plastic", finish.plastic, patch(house, cowl, (foot + 0.045, foot + 0.10), 0.012))
     for x in (0.05, -0.50):
-        ends = house.along_front(np.linspace(x, x + 0.48, 4))
+        blade = house.along_front(np.linspace(x, x + 0.48, 4))
         rise = np.linspace(0.11, 0.135, 4)[:, None] + np.array((0.0, 0.014))
-        model.add("wiper", finish.shade, patch(house, ends, foot + rise, 0.02))
+        model.add("wiper", finish.shade, patch(house, blade, foot + rise, 0.02))
     roof = float(house.top(np.array((screen[1] + back[0]) / 2)))
     crown = house.crown
     half = float(house.side(np.array(roof)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -14,7 +15,7 @@ from simulation.rendering.vehicles._shapes import Assembly, box, curve, sheet
 from simulation.rendering.vehicles._shell import Arch, Shell
 from simulation.rendering.vehicles._wheels import add_axle, add_wheel_house, rim_of
 
-__all__ = ["CarShape", "SHAPES", "add_car"]
+__all__ = ["SHAPES", "CarShape", "add_car"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class CarShape:
     roof: float
     doors: tuple[float, ...]
     windows: tuple[tuple[float, float], ...]
-    corners: tuple[float, float] = (5.0, 6.0)
+    corners: tuple[float, float] = (7.0, 6.5)
     rear_glass: bool = True
 
 
@@ -82,7 +83,7 @@ SHAPES: Final[Mapping[str, CarShape]] = {
         0.72,
         (1.00, -0.10, -1.05),
         ((0.82, -0.05), (-0.14, -0.98), (-1.05, -1.26)),
-        (5.0, 5.0),
+        (7.0, 6.0),
     ),
     "estate": CarShape(
         4.65,
@@ -111,7 +112,7 @@ SHAPES: Final[Mapping[str, CarShape]] = {
         0.76,
         (1.00, -0.06, -0.98),
         ((0.86, -0.01), (-0.10, -0.94), (-1.02, -1.66)),
-        (6.0, 7.0),
+        (8.0, 7.5),
     ),
     "van": CarShape(
         5.10,
@@ -126,7 +127,7 @@ SHAPES: Final[Mapping[str, CarShape]] = {
         0.84,
         (1.42, 0.48, -0.80),
         ((1.36, 0.54), (0.40, -0.74), (-0.88, -2.24)),
-        (6.0, 12.0),
+        (8.0, 12.0),
     ),
     "pickup": CarShape(
         5.30,
@@ -141,7 +142,7 @@ SHAPES: Final[Mapping[str, CarShape]] = {
         0.78,
         (1.22, 0.24, -0.72),
         ((1.10, 0.29), (0.19, -0.62)),
-        (6.0, 12.0),
+        (8.0, 12.0),
     ),
 }
 
@@ -268,10 +269,10 @@ def _add_hull(model: Assembly, finish: Finish, shape: CarShape, hull: Shell, pic
     inside = cap[:, :, 1][:, 0] < shape.back[1] + 0.02
     cells = ~(inside[:-1] & inside[1:])
     model.add("body", finish.paint, sheet(cap, np.repeat(cells[:, None], cap.shape[1] - 1, 1)))
-    _add_bed(model, finish, shape, hull)
+    _add_bed(model, finish, shape)
 
 
-def _add_bed(model: Assembly, finish: Finish, shape: CarShape, hull: Shell) -> None:
+def _add_bed(model: Assembly, finish: Finish, shape: CarShape) -> None:
     """The open bed of a pickup: floor, inner walls and the rim on top of them."""
     rear, front = -shape.length / 2 + 0.10, shape.back[1] + 0.03
     half, floor, rim = shape.width / 2 - 0.07, 0.72, shape.belt[3] - 0.01
@@ -312,9 +313,9 @@ def _add_house(model: Assembly, finish: Finish, shape: CarShape, house: Shell, w
     frames = (columns | span)[:, None] & frame_rows
     pillars = (span & ~columns)[:, None] & ((np.arange(len(shares) - 1) >= 2) & (np.arange(len(shares) - 1) < 6))
     narrow = np.zeros_like(pillars)
-    for first, last in zip(windows[:-1], windows[1:], strict=True):
-        if first[1] - last[0] < 0.12:
-            narrow |= pillars & ((y < first[1]) & (y > last[0]))[:, None]
+    for before, after in pairwise(windows):
+        if before[1] - after[0] < 0.12:
+            narrow |= pillars & ((y < before[1]) & (y > after[0]))[:, None]
     model.add("glass", finish.glass, sheet(grid, in_glass))
     model.add("frames", finish.seam, sheet(grid, frames | narrow))
     rest = ~(in_glass | frames | narrow)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -200,8 +201,9 @@ def _windowed(
         }
     )
     levels += [rim - 0.16 + 0.16 * share for share in (0.0, 0.35, 0.6, 0.8, 0.93, 1.0) if rim - 0.16 + 0.16 * share > high + 0.05]
-    shares = (np.array(levels) - shell.low) / (rim - shell.low)
-    grid = shell.skin(outline, shares)
+    lower, upper = (edge[:, None] for edge in shell.rim(outline))
+    z = np.array(levels)
+    grid = shell.at(outline, np.maximum(np.where(z > high + 0.05, upper - (rim - z), z), lower))
     middle = (outline[:-1] + outline[1:]) / 2
     ends = float(shell.front(np.array(shell.reference))), float(shell.rear(np.array(shell.reference)))
     y = shell.middle + middle[:, 1] * np.where(middle[:, 1] >= 0, ends[0] - shell.middle, shell.middle - ends[1])
@@ -334,12 +336,12 @@ def _tank(model: Assembly, finish: Finish, reach: tuple[float, float], height: f
         )
     )[::-1]
     points, triangles = turned(profile, (0, 0, 0), 32)
-    points = np.stack((points[:, 1] * 1.0, points[:, 0], points[:, 2]), -1) * (1.19 / radius, 1.0, 1.0)
-    model.add("tank", metal, (points + (0.0, (start + end) / 2, middle), triangles[:, ::-1]))
+    points = np.stack((points[:, 1], points[:, 0], points[:, 2]), -1) * (1.19 / radius, 1.0, 1.0)
+    model.add("tank", metal, (points + np.array((0.0, (start + end) / 2, middle)), triangles[:, ::-1]))
     for y in np.linspace(end + 0.5, start - 0.5, 6):
         angles = np.linspace(0, 2 * np.pi, 25)
         ring = [(np.cos(a) * 1.20, y, middle + np.sin(a) * (radius + 0.01)) for a in angles]
-        model.add("tank-rings", finish.paint, tube(ring, 0.035, 5))
+        model.add("tank-rings", finish.paint, tube(ring, 0.035, 4))
     model.add("plastic", finish.plastic, box((-0.3, end + 0.6, height - 0.05), (0.3, start - 0.6, height)))
     model.add(
         "chrome",
@@ -360,7 +362,7 @@ def _chassis(
     model.add("frame", finish.shade, box((-0.45, rear, 0.62), (0.45, front, top - 0.01), 0.02))
     model.add("frame", finish.shade, box((-half + 0.35, rear + 0.3, 0.5), (half - 0.35, front - 0.4, 0.62)))
     ordered = sorted(axles, reverse=True)
-    gaps = [(first, second) for first, second in zip(ordered[:-1], ordered[1:], strict=True) if first - second > 2.0]
+    gaps = [(first, second) for first, second in pairwise(ordered) if first - second > 2.0]
     for first, second in gaps[-1:]:
         for z in (0.50, 0.78):
             model.add(
@@ -407,7 +409,7 @@ def add_bus(model: Assembly, finish: Finish, looks: np.random.Generator) -> Shel
     )
     panes = int(looks.integers(5, 8))
     edges = np.linspace(front - 1.5, -front + 0.55, panes + 1)
-    windows = [(float(a) - 0.035, float(b) + 0.035) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    windows = [(float(a) - 0.035, float(b) + 0.035) for a, b in pairwise(edges)]
     windows.insert(0, (front - 0.35, front - 1.46))
     _windowed(model, finish, shell, belt, head, windows, front_glass=True, rear_glass=True, front_low=0.95)
     for y in axles:

@@ -97,13 +97,15 @@ def _rider(model: Assembly, looks: np.random.Generator, scooter: bool) -> None:
     skin = Material((0.62, 0.45, 0.36), 0.0, 0.7)
     lean = 0.06 if scooter else 0.16
     hips, neck = np.array((0.0, -0.34, 0.86)), np.array((0.0, -0.34 + lean + 0.06, 1.29))
-    model.add("rider-jacket", jacket, ellipsoid((hips + neck) / 2 + (0, 0.0, -0.01), (0.20, 0.145, 0.27), 2.4, 8))
-    model.add("rider-jacket", jacket, ellipsoid(neck + (0, -0.02, -0.09), (0.225, 0.12, 0.09), 2.4, 8))
+    model.add("rider-jacket", jacket, ellipsoid((hips + neck) / 2 + np.array((0, 0.0, -0.01)), (0.20, 0.145, 0.27), 2.4, 8))
+    model.add("rider-jacket", jacket, ellipsoid(neck + np.array((0, -0.02, -0.09)), (0.225, 0.12, 0.09), 2.4, 8))
     model.add("rider-trousers", trousers, ellipsoid(hips, (0.19, 0.17, 0.12), 2.4, 8))
     head = neck + np.array((0.0, 0.05, 0.135))
     model.add("helmet", helmet, ellipsoid(head, (0.125, 0.15, 0.145), 2.1, 8))
     model.add(
-        "visor", Material((0.03, 0.03, 0.035), 0.0, 0.08), ellipsoid(head + (0, 0.055, 0.01), (0.108, 0.102, 0.062), 2.3, 6)
+        "visor",
+        Material((0.03, 0.03, 0.035), 0.0, 0.08),
+        ellipsoid(head + np.array((0, 0.055, 0.01)), (0.108, 0.102, 0.062), 2.3, 6),
     )
     parts: list[tuple[str, Material, Mesh]] = []
     for side in (1.0, -1.0):
@@ -119,7 +121,7 @@ def _rider(model: Assembly, looks: np.random.Generator, scooter: bool) -> None:
             (
                 "rider-shoes",
                 Material((0.06, 0.055, 0.05), 0.0, 0.8),
-                ellipsoid(foot + (0, 0.06, -0.06), (0.05, 0.14, 0.05), 2.5, 6),
+                ellipsoid(foot + np.array((0, 0.06, -0.06)), (0.05, 0.14, 0.05), 2.5, 6),
             )
         )
     for name, material, mesh in parts:

@@ -123,8 +123,10 @@ def _fan(points: Floats, face: list[int], middle: Floats) -> list[tuple[int, int
 
 
 def turned(profile: Floats, middle: Sequence[float], segments: int = 24) -> Mesh:
-    """A profile (K, 2) of (place along x, radius) turned round the x axis through ``middle``; its outside is to the left
-    of the direction of the profile with x to the right and the radius up."""
+    """A profile (K, 2) of (place along x, radius), turned round the x axis through ``middle``.
+
+    Where the profile runs towards smaller x, its outside is away from the axis.
+    """
     angles = np.linspace(0, 2 * math.pi, segments + 1)
     grid = np.empty((segments + 1, len(profile), 3))
     grid[..., 0] = profile[:, 0]
@@ -133,7 +135,7 @@ def turned(profile: Floats, middle: Sequence[float], segments: int = 24) -> Mesh
     return sheet(grid + np.array(middle))
 
 
-def tube(path: Sequence[Sequence[float]], radii: float | Sequence[float], sides: int = 8) -> Mesh:
+def tube(path: Sequence[Sequence[float] | Floats], radii: float | Sequence[float], sides: int = 8) -> Mesh:
     """A round, closed bar along ``path`` (K points), ``radii`` thick at each."""
     points = np.array(path, np.float64)
     thick = np.broadcast_to(np.array(radii, np.float64), (len(points),))
@@ -155,7 +157,7 @@ def tube(path: Sequence[Sequence[float]], radii: float | Sequence[float], sides:
     return sheet(np.stack(closed).transpose(1, 0, 2))
 
 
-def ellipsoid(middle: Sequence[float], radii: Sequence[float], roundness: float = 2.0, detail: int = 8) -> Mesh:
+def ellipsoid(middle: Sequence[float] | Floats, radii: Sequence[float], roundness: float = 2.0, detail: int = 8) -> Mesh:
     """A ball with three radii; ``roundness`` above 2 makes it more like a box with round edges."""
     around = np.linspace(-math.pi, math.pi, 2 * detail + 1)
     upwards = np.linspace(-math.pi / 2, math.pi / 2, detail + 1)

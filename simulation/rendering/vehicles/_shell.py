@@ -12,6 +12,9 @@ from simulation.rendering.vehicles._shapes import Curve, Mesh, sheet
 
 __all__ = ["Arch", "Shell", "patch"]
 
+_FINEST = 0.09
+"""Metres between rows of a patch, so that it follows a bent surface."""
+
 
 @dataclass(frozen=True, slots=True)
 class Arch:
@@ -50,7 +53,7 @@ class Shell:
 
     @property
     def middle(self) -> float:
-        """y between front and rear, halfway up."""
+        """The y between front and rear, halfway up."""
         ends = self._ends(np.array(self.reference))
         return float((ends[0] + ends[1]) / 2)
 
@@ -77,8 +80,9 @@ class Shell:
         front, rear = self._ends(np.array(self.reference))
         middle = self.middle
         ahead = np.where(places >= middle, (places - middle) / (front - middle), -(places - middle) / (rear - middle))
-        ahead = np.clip(ahead, -1.0, 1.0)
         exponent = np.where(ahead >= 0, self.corners[0], self.corners[1])
+        corner = 0.5 ** (1 / exponent)
+        ahead = np.clip(ahead, -corner, corner)
         return np.stack(((1 - np.abs(ahead) ** exponent) ** (1 / exponent), ahead), -1)
 
     def _across(self, x: Sequence[float] | Floats, exponent: float, sign: float) -> Floats:
@@ -98,7 +102,7 @@ class Shell:
         return np.stack((across * (self.side(z) - cut), middle + ahead * (reach - cut), z), -1)
 
     def rim(self, places: Floats) -> tuple[Floats, Floats]:
-        """z of the lower and of the upper edge at places (N, 2)."""
+        """Heights of the lower and of the upper edge at places (N, 2)."""
         middle = self.middle
         heights = np.full(len(places), self.reference)
         front, rear = self._ends(heights)
@@ -196,5 +200,12 @@ def patch(shell: Shell, places: Floats, heights: Sequence[float] | Floats, off: 
         heights: z (M,), ascending, or (N, M) for each place.
         off: How far outside.
     """
-    grid = shell.at(places, np.asarray(heights, np.float64))
+    levels = np.asarray(heights, np.float64)
+    spread = float(np.ptp(levels, axis=-1).max())
+    rows = max(levels.shape[-1], int(np.ceil(spread / _FINEST)) + 1)
+    if rows > levels.shape[-1]:
+        share = np.linspace(0, levels.shape[-1] - 1, rows)
+        before = np.minimum(share.astype(np.int64), levels.shape[-1] - 2)
+        levels = levels[..., before] + (levels[..., before + 1] - levels[..., before]) * (share - before)
+    grid = shell.at(places, levels)
     return sheet(grid + _outwards(grid) * off)

@@ -54,11 +54,10 @@ def add_wheel(
     bed = np.array(((half * 0.2, 0.0), (half * 0.2, seat * 0.9), (half * 0.86, seat)))
     ring = np.array(((half * 0.70, seat * 0.86), (half * 0.92, seat * 0.97), (half * 0.86, seat * 1.01)))
     hub = np.array(((half * 0.80, 0.0), (half * 0.78, seat * 0.2), (half * 0.2, seat * 0.26)))
-    faces: list[tuple[str, Mesh]] = [("tyre", turned(tyre, (0, 0, 0), 28)), ("rim", turned(ring, (0, 0, 0), 28))]
+    faces: list[tuple[str, Mesh]] = [("tyre", turned(tyre, (0, 0, 0), 24)), ("rim", turned(ring, (0, 0, 0), 24))]
     faces.append(("rim", turned(hub, (0, 0, 0), 12)))
     faces.append(("rim" if covered or spokes == 0 else "shade", turned(bed, (0, 0, 0), 20)))
-    for number in range(spokes):
-        faces.append(("rim", _spoke(2 * math.pi * number / spokes, share * math.pi / spokes, half, seat)))
+    faces.extend(("rim", _spoke(2 * math.pi * number / spokes, share * math.pi / spokes, half, seat)) for number in range(spokes))
     materials = {"tyre": finish.tyre, "rim": finish.rim, "shade": finish.shade}
     for name, mesh in faces:
         points, triangles = mesh if side > 0 else mirrored(mesh)
