@@ -93,7 +93,7 @@ class MatchReport:
         opening: list[Block] = [
             f"{len(score.matched)} of {true} true passages from camera to camera were matched; {len(score.missed)} were missed, "
             f"{len(self.untracked)} of them not tracked by one of the two cameras. Wrong joins: {len(score.wrong)}"
-            + (f"; right ones that are no passage that counts: {len(score.unlisted)}." if score.unlisted else "."),
+            + (f"; {len(score.unlisted)} right ones are of no passage that is listed." if score.unlisted else "."),
             Table(
                 ("precision", "recall", "pairwise F1", "calibration error", "provisional p99", "confirmed p99"),
                 [

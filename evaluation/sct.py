@@ -12,9 +12,11 @@ import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
 from evaluation.boxes import EPSILON, Boxes, pictures
+from evaluation.charts import bars_chart, hota_chart
 from evaluation.clear import ClearScore, clear_score
 from evaluation.hota import HotaScore, hota_score
 from evaluation.identity import IdentityScore, identity_score
+from evaluation.report import Block, Report, Table
 from throughline.formats.mot import MotRow
 
 __all__ = ["SctReport", "SctTruth", "TrackingScore", "evaluate_sct", "mot_boxes", "without_ignored"]
@@ -121,17 +123,20 @@ class SctReport:
 
     def to_markdown(self) -> str:
         """A table for people."""
-        lines = [f"| | {' | '.join(_COLUMNS.values())} |", f"|---|{'---|' * len(_COLUMNS)}"]
+        return self.to_report().to_markdown()
+
+    def to_report(self, title: str = "Single-camera tracking") -> Report:
+        """The report for people, with plots."""
         rows = [("all cameras", self.combined), *((f"camera {camera}", score) for camera, score in self.by_camera.items())]
-        for name, score in rows:
-            values = score.to_json()
-            cells = (f"{value:.4f}" if isinstance(value, float) else str(value) for value in (values[key] for key in _COLUMNS))
-            lines.append(f"| {name} | {' | '.join(cells)} |")
         total = self.combined.to_json()
-        lines += ["", f"The truth has {total['true_boxes']} boxes of {total['true_tracks']} tracks."]
+        opening: list[Block] = [
+            f"The truth has {total['true_boxes']} boxes of {total['true_tracks']} tracks.",
+            Table(("", *_COLUMNS.values()), [(name, *(score.to_json()[key] for key in _COLUMNS)) for name, score in rows]),
+        ]
         if self.without_result:
-            lines.append(f"Without a result, counted as empty: {', '.join(self.without_result)}.")
-        return "\n".join(lines) + "\n"
+            opening.append(f"Without a result, counted as empty: {', '.join(self.without_result)}.")
+        bars = bars_chart("hota-by-camera", "HOTA", {name: score.hota.mean_hota for name, score in rows[1:]})
+        return Report(title, opening, [("By camera", [bars]), ("Over overlaps", [hota_chart(self.combined.hota)])])
 
 
 def mot_boxes(rows: Sequence[MotRow]) -> Boxes:
