@@ -2,7 +2,7 @@
 
 from simulation.appearance.attributes import CONFUSIONS, DrawnAttributes
 from simulation.appearance.crops import Crops
-from simulation.appearance.detections import DetectedFrame, DetectorModel, DrawnDetections
+from simulation.appearance.detections import DetectorModel, DrawnDetections
 from simulation.appearance.embeddings import DrawnEmbeddings
 from simulation.appearance.shares import AppearanceModel, Shares
 from simulation.appearance.tracks import looks_of_tracks
@@ -11,7 +11,6 @@ __all__ = [
     "CONFUSIONS",
     "AppearanceModel",
     "Crops",
-    "DetectedFrame",
     "DetectorModel",
     "DrawnAttributes",
     "DrawnDetections",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -19,7 +19,7 @@ from simulation.city.fleet import CityVehicle
 from simulation.city.sightings import Sightings
 from throughline.types import Detections, FloatArray, IntArray
 
-__all__ = ["DetectedFrame", "DetectorModel", "DrawnDetections", "crops_of"]
+__all__ = ["DetectorModel", "DrawnDetections", "crops_of"]
 
 _SCORE, _SLOW, _JITTER, _DRIFT, _TYPE, _FALSE, _FALSE_BOX = range(50, 57)
 _PERIOD = 10
@@ -62,19 +62,6 @@ class DetectorModel:
     false_alarms: float = 0.05
 
 
-@dataclass(frozen=True, slots=True)
-class DetectedFrame:
-    """What a detector says of one frame, and what stands behind it.
-
-    Attributes:
-        detections: In pixels.
-        crops: What a picture of each shows.
-    """
-
-    detections: Detections
-    crops: Crops
-
-
 def crops_of(sightings: Sightings, camera: CityCamera) -> Crops:
     """What a picture of each sighting shows."""
     return Crops(
@@ -90,14 +77,20 @@ def crops_of(sightings: Sightings, camera: CityCamera) -> Crops:
 
 
 class DrawnDetections:
-    """Detections of all frames of one camera. Nothing is remembered: a frame is the same in whatever order.
+    """Detections of all frames of one camera.
 
     Args:
         sightings: What the camera truly shows.
         camera: The camera.
         vehicles: Of the city, by number.
         seed: Of the city.
+        frames: How many there are.
         model: How well vehicles are found.
+
+    Attributes:
+        frames: (K,) frame of each detection, rising; best score first within a frame.
+        detections: In pixels.
+        crops: What a picture of each shows.
     """
 
     def __init__(
@@ -106,42 +99,35 @@ class DrawnDetections:
         camera: CityCamera,
         vehicles: Mapping[int, CityVehicle],
         seed: int,
+        frames: int,
         model: DetectorModel | None = None,
     ) -> None:
         self._seed, self._camera, self._model = seed, camera, model or DetectorModel()
-        self._fps: Final = sightings.fps
-        attributes = DrawnAttributes(vehicles, seed)
+        sightings = sightings.where(sightings.frames < frames)
         shown = crops_of(sightings, camera)
         scores = self._scores(shown, sightings)
         found = scores >= _LEAST_SCORE
-        self._frames = sightings.frames[found]
-        self._shown = shown.where(found)
-        self._scores_of = scores[found].astype(np.float32)
-        boxes = self._boxes(sightings, shown)[found]
-        true = attributes.true_types(self._shown.vehicles)
-        self._types = told_classes(true, CONFUSIONS["type"], _TYPE, seed, self._shown)
-        self._boxes_of = boxes
-        starts = np.searchsorted(self._frames, np.arange(int(self._frames[-1]) + 2 if len(self._frames) else 1))
-        self._starts = starts
+        true = DrawnAttributes(vehicles, seed).true_types(shown.vehicles[found])
+        types = told_classes(true, CONFUSIONS["type"], _TYPE, seed, shown.where(found))
+        alarms, alarm_boxes, alarm_scores = self._false_alarms(frames, sightings.fps)
+        crops = shown.where(found).and_also(alarms)
+        boxes = np.concatenate([self._boxes(sightings, shown)[found], alarm_boxes])
+        sure: FloatArray = np.concatenate([scores[found], alarm_scores]).astype(np.float32)
+        types = np.concatenate([types, np.zeros(len(alarms), np.int64)])
+        order = np.lexsort((-sure, crops.moments))
+        self.crops: Final = crops.where(order)
+        self.frames: Final = self.crops.moments
+        self.detections: Final = Detections(boxes[order], sure[order], types[order])
+        self._starts: Final = np.searchsorted(self.frames, np.arange(frames + 1))
 
-    @property
-    def seen(self) -> tuple[IntArray, IntArray]:
-        """(K,) frame and (K,) vehicle of each detection that is one of a vehicle."""
-        return self._frames, self._shown.vehicles
+    def rows(self, frame: int) -> slice:
+        """Where the detections of a frame stand."""
+        return slice(int(self._starts[frame]), int(self._starts[frame + 1]))
 
-    def frame(self, number: int) -> DetectedFrame:
-        """One frame, from 0; best score first."""
-        first, last = (int(self._starts[min(at, len(self._starts) - 1)]) for at in (number, number + 1))
-        rows = slice(first, last)
-        boxes, scores, types, crops = self._boxes_of[rows], self._scores_of[rows], self._types[rows], self._shown.where(rows)
-        alarms = self._false_alarms(number)
-        if alarms is not None:
-            extra, crop = alarms
-            boxes, scores = np.concatenate([boxes, extra.boxes]), np.concatenate([scores, extra.scores])
-            types = np.concatenate([types, extra.classes])
-            crops = crops.and_also(crop)
-        order = np.argsort(-scores, kind="stable")
-        return DetectedFrame(Detections(boxes[order], scores[order], types[order]), crops.where(order))
+    def frame(self, frame: int) -> Detections:
+        """The detections of one frame, from 0; best score first."""
+        rows, found = self.rows(frame), self.detections
+        return Detections(found.boxes[rows], found.scores[rows], found.classes[rows])
 
     def _scores(self, shown: Crops, sightings: Sightings) -> npt.NDArray[np.float64]:
         model = self._model
@@ -171,20 +157,23 @@ class DrawnDetections:
         width, height = self._camera.size
         return np.asarray(np.clip(boxes, 0.0, (width, height, width, height)), np.float32)
 
-    def _false_alarms(self, number: int) -> tuple[Detections, Crops] | None:
-        """At most one at a time: something by the road, for half a second."""
-        period = max(1, round(self._fps / 2))
-        block = number // period
-        chance, score = uniforms(keys_of(_FALSE, self._seed, self._camera.number, block), 2)[0]
-        if chance >= self._model.false_alarms * period / self._fps:
-            return None
-        x, y, size = uniforms(keys_of(_FALSE_BOX, self._seed, self._camera.number, block), 3)[0]
+    def _false_alarms(self, frames: int, fps: float) -> tuple[Crops, FloatArray, npt.NDArray[np.float64]]:
+        """At most one at a time: something by the road, for half a second. What it shows, (K, 4) boxes and (K,) scores."""
+        period = max(1, round(fps / 2))
+        camera = self._camera.number
+        blocks = np.arange(-(-frames // period))
+        chance, score = uniforms(keys_of(_FALSE, self._seed, camera, blocks), 2).T
+        there = np.flatnonzero(chance < self._model.false_alarms * period / fps)
+        x, y, size = uniforms(keys_of(_FALSE_BOX, self._seed, camera, there), 3).T
         width, height = self._camera.size
         side = 20.0 + 60.0 * size
-        corner = np.array((x * (width - 1.4 * side), y * (height - side)))
-        moved = 2.0 * normals(keys_of(_FALSE_BOX, self._seed, self._camera.number, number), 4)
-        box = self._clipped(np.concatenate((corner, np.add(corner, (1.4 * side, side))))[None] + moved)
-        nothing = np.array([-1 - block])
-        crops = Crops.good(nothing, self._camera.number, np.zeros(1, np.int64), np.zeros(1, np.int64), number)
-        scores = np.array([0.15 + 0.5 * score * score], np.float32)
-        return Detections(box, scores, np.zeros(1, np.int64)), crops
+        left, top = x * (width - 1.4 * side), y * (height - side)
+        boxes = np.repeat(np.stack((left, top, left + 1.4 * side, top + side), 1), period, axis=0)
+        shown = (there[:, None] * period + np.arange(period)).reshape(-1)
+        boxes += 2.0 * normals(keys_of(_FALSE_BOX, self._seed, camera, shown, 1), 4)
+        inside = shown < frames
+        nothing = np.repeat(-1 - there, period)
+        none = np.zeros_like(nothing)
+        crops = replace(Crops.good(nothing, camera, none, none), moments=shown)
+        scores = np.repeat(0.15 + 0.5 * score[there] ** 2, period)
+        return crops.where(inside), self._clipped(boxes)[inside], scores[inside]
