@@ -19,7 +19,7 @@ from simulation.city.cameras import CityCamera
 from simulation.city.plans.plan import Plan
 from simulation.city.plans.vehicles import Fleet, Population
 from simulation.city.sumo.demand import Halt, Trip
-from simulation.city.sumo.network import Edge, Junction, Network, Point, both_ways
+from simulation.city.sumo.network import Edge, Junction, Network, arc, both_ways
 
 __all__ = ["demo_plan"]
 
@@ -35,20 +35,14 @@ def demo_plan(seed: int) -> Plan:
     return Plan("demo", 120.0, _network(), _cameras(), _trips(rng), everywhere=True)
 
 
-def _bend(centre: Point, radius: float, start: float, end: float) -> tuple[Point, ...]:
-    """Points of an arc, from one compass direction (degrees, seen from its centre) to another."""
-    angles = np.radians(np.linspace(start, end, 9))
-    return tuple((centre[0] + radius * math.sin(angle), centre[1] + radius * math.cos(angle)) for angle in angles)
-
-
 def _network() -> Network:
     east = Edge(
-        "mews-east", "mews", "east", 2, via=_bend((100.0, 110.0), 110.0, 180.0, 125.0), priority=3
+        "mews-east", "mews", "east", 2, via=arc((100.0, 110.0), 110.0, 180.0, 125.0), priority=3
     )  # leaves the bend towards north-east
     last = east.via[-1]
     end = (last[0] + 115.0 * math.sin(math.radians(35.0)), last[1] + 115.0 * math.cos(math.radians(35.0)))
     roads = (
-        Edge("west-yard", "west", "yard", 2, via=_bend((-190.0, -120.0), 120.0, -25.0, 0.0), priority=3),
+        Edge("west-yard", "west", "yard", 2, via=arc((-190.0, -120.0), 120.0, -25.0, 0.0), priority=3),
         Edge("yard-J", "yard", "J", 2, priority=3),
         Edge("J-mews", "J", "mews", 2, priority=3),
         east,

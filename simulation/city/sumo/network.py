@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 from xml.etree import ElementTree as ET
 
-__all__ = ["Edge", "Junction", "Network", "Point", "both_ways", "write_network"]
+__all__ = ["Edge", "Junction", "Network", "Point", "arc", "both_ways", "write_network"]
 
 Point: TypeAlias = tuple[float, float]
 
@@ -64,6 +65,12 @@ class Network:
     junctions: tuple[Junction, ...]
     edges: tuple[Edge, ...]
     roundabouts: tuple[tuple[str, ...], ...] = ()
+
+
+def arc(centre: Point, radius: float, start: float, end: float) -> tuple[Point, ...]:
+    """Nine points of an arc, from one compass direction (degrees, seen from its centre) to another."""
+    angles = (math.radians(start + (end - start) * step / 8) for step in range(9))
+    return tuple((centre[0] + radius * math.sin(angle), centre[1] + radius * math.cos(angle)) for angle in angles)
 
 
 def both_ways(forth: Edge, back: str) -> tuple[Edge, Edge]:
