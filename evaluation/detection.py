@@ -9,7 +9,7 @@ A vehicle of unknown type counts like all others where types do not matter, and 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -17,7 +17,16 @@ import numpy.typing as npt
 
 from throughline.types import VEHICLE_TYPES, Detections, IntArray
 
-__all__ = ["HEIGHTS", "OVERLAPS", "DetectionScore", "JudgedPicture", "LabelledBoxes", "judge_picture", "score_detections"]
+__all__ = [
+    "HEIGHTS",
+    "OVERLAPS",
+    "RECALLS",
+    "DetectionScore",
+    "JudgedPicture",
+    "LabelledBoxes",
+    "judge_picture",
+    "score_detections",
+]
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Truths: TypeAlias = npt.NDArray[np.bool_]
@@ -30,7 +39,9 @@ HEIGHTS: Final = ((0.0, 16.0), (16.0, 32.0), (32.0, np.inf))
 
 _UNKNOWN: Final = VEHICLE_TYPES.index("vehicle")
 _MOST: Final = 100
-_RECALLS: Final = np.linspace(0.0, 1.0, 101)
+RECALLS: Final = np.linspace(0.0, 1.0, 101)
+"""At which precision is read off."""
+
 _ROUNDING: Final = 1e-10
 
 
@@ -69,6 +80,7 @@ class DetectionScore:
         confidence: Score from which detections give the best F1 at the least overlap.
         best_precision: Precision with that.
         best_recall: Recall with that.
+        curves: (10, 101) best precision with at least a recall of `RECALLS`, at each of `OVERLAPS`; 0 where that is not reached.
     """
 
     true_boxes: int
@@ -77,6 +89,7 @@ class DetectionScore:
     confidence: float
     best_precision: float
     best_recall: float
+    curves: Floats = field(default_factory=lambda: np.full((len(OVERLAPS), len(RECALLS)), np.nan))
 
     @property
     def ap50(self) -> float:
@@ -238,7 +251,7 @@ def _score(scores: Floats, right: Truths, neither: Truths, true_boxes: int) -> D
         return DetectionScore(0, np.full(len(OVERLAPS), nothing), nothing, nothing, nothing, nothing)
     order = np.argsort(-scores, kind="stable")
     right, neither, scores = right[:, order], neither[:, order], scores[order]
-    precisions = np.zeros(len(OVERLAPS))
+    curves = np.zeros((len(OVERLAPS), len(RECALLS)))
     recall = confidence = best_precision = best_recall = 0.0
     for level in range(len(OVERLAPS)):
         counted = ~neither[level]
@@ -247,11 +260,11 @@ def _score(scores: Floats, right: Truths, neither: Truths, true_boxes: int) -> D
             continue
         precision, recalls = hits / np.arange(1, len(hits) + 1), hits / true_boxes
         envelope = np.maximum.accumulate(precision[::-1])[::-1]
-        places = np.searchsorted(recalls, _RECALLS, side="left")
-        precisions[level] = np.where(places < len(hits), envelope[np.minimum(places, len(hits) - 1)], 0.0).mean()
+        places = np.searchsorted(recalls, RECALLS, side="left")
+        curves[level] = np.where(places < len(hits), envelope[np.minimum(places, len(hits) - 1)], 0.0)
         if level == 0:
             recall = float(recalls[-1])
             best = int(np.argmax(2 * hits / (np.arange(1, len(hits) + 1) + true_boxes)))
             best_precision, best_recall = float(precision[best]), float(recalls[best])
             confidence = float(scores[counted][best])
-    return DetectionScore(true_boxes, precisions, recall, confidence, best_precision, best_recall)
+    return DetectionScore(true_boxes, curves.mean(axis=1), recall, confidence, best_precision, best_recall, curves)

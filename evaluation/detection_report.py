@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from evaluation.detection import HEIGHTS, DetectionScore, LabelledBoxes, score_detections
+from evaluation.charts import precision_recall_chart
+from evaluation.detection import HEIGHTS, OVERLAPS, RECALLS, DetectionScore, LabelledBoxes, score_detections
 from evaluation.report import Block, Cell, Picture, Report, Table
 from throughline.types import VEHICLE_TYPES, Detections
 
@@ -62,6 +63,11 @@ class DetectionReport:
             sections.append(("By type", [Table(("type", *_HEADER), rows)]))
         rows = [(name, *_row(score)) for name, score in self.heights.items()]
         sections.append(("By height of the box in the picture", [Table(("height", *_HEADER), rows)]))
+        if self.score.true_boxes:
+            curves = {
+                f"overlap {overlap:g}": (RECALLS, self.score.curves[OVERLAPS.index(overlap)]) for overlap in (0.5, 0.75, 0.9)
+            }
+            sections.append(("Precision and recall", [precision_recall_chart(curves)]))
         return Report(f"Detection: {self.folder}", opening, [*sections, *sheets])
 
     def to_markdown(self) -> str:

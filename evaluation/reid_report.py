@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from evaluation.charts import match_curve_chart
 from evaluation.reid import PROTOCOLS, ReidScore
-from evaluation.report import Cell, Picture, Report, Table
+from evaluation.report import Block, Cell, Picture, Report, Table
 from evaluation.separation import Separation
 
 __all__ = ["ReidMember", "ReidReport"]
@@ -79,7 +80,7 @@ class ReidReport:
         """The report for people, with rankings to look at, by heading."""
         score, pairs = self.score, self.separation
         models = ", ".join(f"{one.name} ({one.dimension} numbers, weight {one.weight:g})" for one in self.members)
-        opening: list[str | Table | Picture] = [
+        opening: list[Block] = [
             f"Set {self.folder}: {len(score.queries)} queries among {self.pictures[1]} pictures"
             + (f"; {score.without_match} more have no true match there." if score.without_match else "."),
             f"Model: {models}." if len(self.members) == 1 else f"Models: {models}.",
@@ -92,7 +93,7 @@ class ReidReport:
                 [("mAP", score.mean_average_precision), (f"mAP of the first {score.top}", score.top_mean_average_precision)],
             ),
         ]
-        sections: list[tuple[str, Sequence[str | Table | Picture]]] = []
+        sections: list[tuple[str, Sequence[Block]]] = [("Match curves", [match_curve_chart(score.curves)])]
         if self.variants:
             sections.append(("Without each member, and each alone", [self._variants()]))
         if self.kinds:

@@ -49,6 +49,7 @@ def test_a_second_box_on_one_vehicle_is_wrong() -> None:
     seen = found((0, 0, 20, 20, CAR, 0.9), (0, 0, 20, 19, CAR, 0.8), (50, 0, 70, 20, CAR, 0.7))
     score = score_detections([truth((0, 0, 20, 20, CAR), (50, 0, 70, 20, CAR))], [seen])
     assert score.ap50 == pytest.approx((51 * 1.0 + 50 * 2 / 3) / 101)
+    assert score.curves[0].tolist() == pytest.approx([1.0] * 51 + [2 / 3] * 50)
     assert score.best_recall == 1.0
     assert score.best_precision == pytest.approx(2 / 3)
     assert score.confidence == pytest.approx(0.7)

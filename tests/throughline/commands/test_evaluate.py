@@ -30,8 +30,8 @@ def evaluate(folders: Path, *options: str) -> int:
 def test_sct_prints_a_table(folders: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert evaluate(folders) == 0
     table = capsys.readouterr().out
-    assert table.startswith("| | HOTA | DetA | AssA | IDF1 |")
-    assert [line.split(" | ")[0] for line in table.splitlines()[2:5]] == ["| all cameras", "| camera c1", "| camera c2"]
+    assert "|  | HOTA | DetA | AssA | IDF1 |" in table
+    assert [line.split(" | ")[0] for line in table.splitlines()[6:9]] == ["| all cameras", "| camera c1", "| camera c2"]
     assert "Without a result, counted as empty: c2." in table
 
 
@@ -67,6 +67,12 @@ def test_sct_refuses_results_without_truth_and_rows_that_are_none(folders: Path,
     error = capsys.readouterr().err
     assert "c9.txt:1: expected numbers" in error
     assert error.count("\n") == 1
+
+
+def test_sct_writes_a_report_with_plots(folders: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert evaluate(folders, "--report", str(tmp_path / "sct.html")) == 0
+    assert (tmp_path / "sct.html").read_text().count("<svg ") == 2
+    assert "report: " in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("kind", ["sct", "mtmc"])

@@ -103,7 +103,7 @@ def test_reid_writes_rankings_to_look_at(crops: Path, tmp_path: Path, capsys: py
     assert reid(crops, *common, str(tmp_path / "new" / "report.md")) == 0
     text = (tmp_path / "new" / "report.md").read_text()
     pictures = sorted(path.name for path in (tmp_path / "new" / "report-pictures").iterdir())
-    assert pictures == ["rankings-01.jpg", "rankings-02.jpg", "worst-01.jpg", "worst-02.jpg"]
+    assert pictures == ["match-curve.svg", "rankings-01.jpg", "rankings-02.jpg", "worst-01.jpg", "worst-02.jpg"]
     assert all(f"(report-pictures/{name})" in text for name in pictures)
     assert "_c1.png: first right one at rank 1, average precision 1.000" in text
     assert reid(crops, *common, str(tmp_path / "report.html")) == 0
@@ -208,7 +208,7 @@ def test_detect_writes_pictures_with_errors(scenes: Path, tmp_path: Path, capsys
     assert detect(scenes, "--min-confidence", "0.3", "--sheets", "1", "--report", str(tmp_path / "report.md")) == 0
     text = (tmp_path / "report.md").read_text()
     assert "night_1.png: 0 found, 1 missed" in text
-    assert [path.name for path in (tmp_path / "report-pictures").iterdir()] == ["errors-01.jpg"]
+    assert {path.name for path in (tmp_path / "report-pictures").iterdir()} == {"errors-01.jpg", "precision-recall.svg"}
     capsys.readouterr()
 
 
