@@ -78,7 +78,7 @@ class CameraAnalysis:
             await self._describe(observation.crops, view)
             for shot in observation.best_shots:
                 self._media.keep_shot(self._camera.id, shot.path, shot.image)
-            self._media.show(frame, tracks)
+            self._media.show(frame, tracks, [view.builder.tracklet(track) for track in tracks.ids.tolist()])
         except TimeNotAdvancingError:
             self._metrics.frames_dropped.labels(self._camera.id, "clock").inc()
         except Exception as error:  # noqa: BLE001 - one frame, one network: nothing that may happen here ends a camera

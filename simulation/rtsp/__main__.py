@@ -116,6 +116,7 @@ def _cameras(arguments: argparse.Namespace) -> list[RtspCamera]:
 def _description(server: RtspServer, cameras: Sequence[RtspCamera]) -> dict[str, Any]:
     return {
         "port": server.port,
+        "started": server.started,
         "zero": server.zero,
         "speed": server.speed,
         "cameras": {

@@ -231,7 +231,7 @@ class RtspCamera:
         """Plays for ever.
 
         Args:
-            zero: UTC of the server's time zero.
+            zero: What the clock shows, but for its offset, at the server's time zero.
             start: The event loop's time at that instant; pacing follows the loop's clock, which never jumps.
             speed: Seconds of its timeline that pass in a second.
         """

@@ -61,6 +61,8 @@ class RtspServer:
         self.host = host
         self.port = port
         self.zero: Instant = 0
+        """What the cameras' clocks show at time zero."""
+        self.started: Instant = 0
         """UTC of time zero."""
         self.speed = speed
         """Seconds of the cameras' time that pass in a second."""
@@ -76,9 +78,8 @@ class RtspServer:
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._serve, self.host, self.port)
         self.port = self._server.sockets[0].getsockname()[1]
-        self.zero, self._start = time.time_ns() // 1000, asyncio.get_running_loop().time()
-        if self._wanted_zero is not None:
-            self.zero = self._wanted_zero
+        self.started, self._start = time.time_ns() // 1000, asyncio.get_running_loop().time()
+        self.zero = self.started if self._wanted_zero is None else self._wanted_zero
         for camera in self._cameras.values():
             playing = camera.run(self.zero, self._start, self.speed)
             self._playing.append(asyncio.create_task(playing, name=f"camera {camera.name}"))

@@ -67,6 +67,11 @@ class TrackletBuilder:
         """Vehicles in view, or lost but not given up."""
         return len(self._passages)
 
+    def tracklet(self, track: int) -> str | None:
+        """Id of the tracklet that a track in view, or lost but not given up, is told as."""
+        passage = self._passages.get(track)
+        return None if passage is None else passage.tracklet
+
     def observe(self, tracks: Tracks, frame: Frame, effort: Effort | None = None) -> Observation:
         """Takes in one frame.
 

@@ -1,58 +1,92 @@
-"""How right the product was about a scene with known truth, and how fast."""
+"""How right the product was about a scene, as far as the truth is known, how sure, and how fast."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from statistics import median
+from typing import Any, Final
 
-from evaluation.labelling import CameraTruth, label, passages
-from evaluation.passages import Join, score_passages
+import cv2
+import numpy as np
+
+from evaluation.calibration import calibration_report
+from evaluation.charts import reliability_chart
+from evaluation.contact_sheet import draw_ranking, to_jpeg
+from evaluation.delays import Delays
+from evaluation.labelling import CameraTruth
+from evaluation.match_report import MatchReport, link_name
+from evaluation.matches import final_joins, score_matches
+from evaluation.mtmc import MtmcReport, evaluate_mtmc
+from evaluation.report import Block, Cell, Picture, Report, Table
 from throughline.commands._demo_run import Recording
+from throughline.commands._demo_truth import box_rows, counted_tracklets, match_truth
+from throughline.messages import MatchEvent
 from throughline.settings import Site
 from throughline.telemetry.scrape import Scrape
-from throughline.times import after
+from throughline.times import seconds_between
 
-__all__ = ["report", "report_lines"]
+__all__ = ["Outcome", "judge"]
 
-_MARGIN = 1.5
-"""Seconds by which a tracklet may begin before, or end after, the passage that it belongs to."""
+_MOST_PICTURES: Final = 24
 
 
-def report(site: Site, recording: Recording, truth: Mapping[str, CameraTruth]) -> dict[str, Any]:
-    """Compares final joins with the true passages.
+class Outcome:
+    """What there is to say at the end.
 
-    A true passage is a vehicle that both cameras of a link show while the product was watched. It is *matched* when a confirmed
-    join connects a tracklet of it at the one camera with a tracklet of it at the other; else it is *missed*. A join of tracklets
-    that show different vehicles, or something that is no vehicle, is *wrong*, also within one camera.
+    Attributes:
+        result: Plain values, for one JSON object.
+        lines: For a person at the terminal.
+        report: For a person who wants to know more.
     """
-    closed = recording.closed
-    shown = {name: label(tracklet.path, truth[tracklet.camera]) for name, tracklet in closed.items() if tracklet.camera in truth}
-    true = [
-        passage for link in site.links for passage in passages(truth[link.from_], truth[link.to], recording.start, recording.end)
-    ]
-    score = score_passages(shown, _joins(recording), true)
-    seen = {(closed[name].camera, vehicle) for name, vehicle in shown.items()}
-    untracked = [p for p in score.missed if (p.from_, p.vehicle) not in seen or (p.to, p.vehicle) not in seen]
+
+    def __init__(self, result: dict[str, Any], lines: list[str], report: Report) -> None:
+        self.result = result
+        self.lines = lines
+        self.report = report
+
+
+def judge(
+    title: str, site: Site, recording: Recording, truth: Mapping[str, CameraTruth] | None, *, speed: float = 1.0
+) -> Outcome:
+    """Compares what was recorded with the truth where it is known, and tells what can be told without where it is not.
+
+    Args:
+        title: What was shown.
+        site: That was watched.
+        recording: Of it.
+        truth: True boxes by camera; None: nobody knows.
+        speed: At which the footage was played; at another one than 1 there is no telling how late a record is.
+    """
+    machine = _machine(site, recording, speed)
+    if truth is None:
+        return _without_truth(title, recording, machine)
+    told = match_truth(site, recording, truth)
+    counted = counted_tracklets(recording)
+    matches = score_matches(recording.events, told, counted=counted, told=recording.told)
+    across = evaluate_mtmc(*box_rows(site, recording, truth))
+    result = {**matches.to_json(), "mtmc": across.to_json(), **machine}
+    right = {name: vehicle for name, vehicle in told.vehicle_of.items() if vehicle is not None}
+    sheet = _sheet(
+        [event for event in recording.events if event.tracklet.tracklet in counted],
+        recording,
+        lambda event: right.get(event.tracklet.tracklet, 0) == right.get(_joined(event), 1),
+    )
+    report = _with_machine(matches.to_report("Throughline demo: matches against the truth", sheet), title, machine, across)
+    return Outcome(result, _lines(matches, across, machine), report)
+
+
+def _joined(event: MatchEvent) -> str:
+    return "" if event.joined is None else event.joined.tracklet
+
+
+def _machine(site: Site, recording: Recording, speed: float) -> dict[str, Any]:
+    """What it cost, and how late things came."""
     metrics = Scrape.parse(recording.exposition)
+    latency = {text: metrics.quantile("throughline_capture_to_tracklet_seconds", share) for text, share in _SHARES.items()}
     return {
-        "true_passages": len(true),
-        "matched": len(score.matched),
-        "missed": len(score.missed),
-        "missed_not_tracked": len(untracked),
-        "wrong": len(score.wrong),
-        "precision": score.precision,
-        "recall": score.recall,
-        "links": {
-            f"{origin} -> {destination}" if origin != destination else f"parts of a track in {origin}": {
-                "matched": len(link.matched),
-                "missed": len(link.missed),
-                "wrong": len(link.wrong),
-            }
-            for (origin, destination), link in score.by_link.items()
-        },
-        "seconds": round(recording.wall_seconds, 1),
-        "capture_to_tracklet_seconds": _quantiles(metrics, "throughline_capture_to_tracklet_seconds"),
-        "decision_delay_seconds": _quantiles(metrics, "throughline_decision_delay_seconds", kind="provisional"),
+        "seconds": round(max(0.0, seconds_between(recording.start, recording.end)), 1),
+        "capture_to_tracklet_seconds": latency if speed == 1.0 else None,
         "cores": recording.cpu_seconds / recording.wall_seconds if recording.wall_seconds else 0.0,
         "frames": {
             camera.id: {
@@ -67,42 +101,156 @@ def report(site: Site, recording: Recording, truth: Mapping[str, CameraTruth]) -
     }
 
 
-def report_lines(result: Mapping[str, Any]) -> list[str]:
-    """The report for a person."""
-    latency, delay = result["capture_to_tracklet_seconds"], result["decision_delay_seconds"]
-    lines = [f"Against the known truth, {result['seconds']:.0f} s of traffic:", ""]
-    for name, link in result["links"].items():
-        true = link["matched"] + link["missed"]
-        passed = f"{link['matched']} of {true} true passages matched, {link['missed']} missed, " if true else ""
-        lines.append(f"  {name}: {passed}{link['wrong']} wrong")
-    lines += ["", f"  {result['missed_not_tracked']} of the missed ones were not tracked by one of the two cameras"]
-    dropped = sum(frames["dropped_busy"] for frames in result["frames"].values())
-    analysed = sum(frames["analysed"] for frames in result["frames"].values())
+_SHARES: Final = {"p50": 0.5, "p99": 0.99}
+
+
+def _machine_lines(machine: Mapping[str, Any]) -> list[str]:
+    frames = machine["frames"].values()
+    analysed, dropped = (sum(camera[kind] for camera in frames) for kind in ("analysed", "dropped_busy"))
+    lines = [
+        f"{machine['cores']:.2f} cores used; {analysed:.0f} frames analysed, {dropped:.0f} dropped because the machine was busy"
+    ]
+    latency = machine["capture_to_tracklet_seconds"]
+    if latency is not None:
+        milliseconds = ", ".join(f"{name} {seconds * 1000:.0f} ms" for name, seconds in latency.items())
+        lines.insert(0, f"capture of a frame to its record on Kafka: {milliseconds}")
+    return lines
+
+
+def _with_machine(report: Report, about: str, machine: Mapping[str, Any], across: MtmcReport | None) -> Report:
+    sections = list(report.sections)
+    if across is not None:
+        rows: list[Sequence[Cell]] = [("all cameras", across.identity.f1, across.identity.precision, across.identity.recall)]
+        rows += [(f"camera {number}", one.f1, one.precision, one.recall) for number, one in across.by_camera.items()]
+        told = (
+            "Identities over all pictures of all cameras together, box by box (overlap of at least 0.5): a vehicle has to be "
+            f"found, followed and recognised. {across.true_vehicles} vehicles are in the truth, {across.found_vehicles} in the "
+            "result."
+        )
+        sections.insert(1, ("Across cameras", [told, Table(("", "IDF1", "IDP", "IDR"), rows)]))
+    frames: list[Sequence[Cell]] = [
+        (name, int(one["analysed"]), int(one["dropped_busy"])) for name, one in machine["frames"].items()
+    ]
+    cost: list[Block] = [*(line[:1].upper() + line[1:] + "." for line in _machine_lines(machine))]
+    cost.append(Table(("camera", "frames analysed", "dropped because the machine was busy"), frames))
+    return Report(report.title, [about.replace("\n", " "), *report.opening], [*sections, ("What it cost", cost)])
+
+
+def _lines(matches: MatchReport, across: MtmcReport, machine: Mapping[str, Any]) -> list[str]:
+    lines = [f"Against the known truth, {machine['seconds']:.0f} s of traffic:", ""]
+    for link in matches.links:
+        score = matches.passages.by_link[link]
+        true = len(score.matched) + len(score.missed)
+        passed = f"{len(score.matched)} of {true} true passages matched, {len(score.missed)} missed, " if true else ""
+        lines.append(f"  {link_name(*link)}: {passed}{len(score.wrong)} wrong")
+    provisional, confirmed = matches.provisional_delays, matches.confirmed_delays
+    score = matches.passages
+    calibration = matches.calibration
     lines += [
         "",
-        f"  precision {result['precision']:.3f}, recall {result['recall']:.3f}",
-        f"  capture of a frame to its record on Kafka: p50 {latency['p50'] * 1000:.0f} ms, p99 {latency['p99'] * 1000:.0f} ms",
-        f"  first sighting of a vehicle to its provisional match: p50 {delay['p50']:.1f} s, p99 {delay['p99']:.1f} s",
-        f"  {result['cores']:.2f} cores used; {analysed:.0f} frames analysed, {dropped:.0f} dropped because the machine was busy",
+        f"  {len(matches.untracked)} of the missed ones were not tracked by one of the two cameras",
+        f"  precision {score.precision:.3f}, recall {score.recall:.3f}; IDF1 over all cameras {across.identity.f1:.3f}",
+        f"  probabilities: calibration error {calibration.error:.3f} over {calibration.count} confirmed joins",
+        f"  first good sight of a vehicle to its provisional match: {_of(provisional)}; to the confirmed one: {_of(confirmed)}",
+        *(f"  {line}" for line in _machine_lines(machine)),
     ]
     return lines
 
 
-def _joins(recording: Recording) -> list[Join]:
-    """Final joins of tracklets that lie within the watched time."""
-    final: dict[str, str] = {}
+def _of(delays: Delays) -> str:
+    return f"p50 {delays.quantile(0.5):.1f} s, p99 {delays.quantile(0.99):.1f} s" if delays.seconds else "none"
+
+
+def _without_truth(title: str, recording: Recording, machine: dict[str, Any]) -> Outcome:
+    joins = final_joins(recording.events)
+    last = {event.tracklet.tracklet: event for event in recording.events if event.joined is not None}
+    links = Counter((join.joined_camera, join.camera) for join in joins)
+    of_link = {link: [last[join.tracklet] for join in joins if (join.joined_camera, join.camera) == link] for link in links}
+    # Without truth it can still be asked whether first probabilities were borne out by what was decided with more evidence.
+    first: dict[str, MatchEvent] = {}
     for event in recording.events:
-        if event.kind in ("confirmed", "revised") and event.joined is not None:
-            final[event.tracklet.tracklet] = event.joined.tracklet
-        elif event.kind in ("retracted", "new", "revised"):
-            final.pop(event.tracklet.tracklet, None)
-    closed, low, high = recording.closed, after(recording.start, -_MARGIN), after(recording.end, _MARGIN)
-    return [
-        Join(later, closed[later].camera, earlier, closed[earlier].camera)
-        for later, earlier in final.items()
-        if later in closed and earlier in closed and low <= closed[earlier].start and closed[later].end <= high
+        if event.joined is not None and event.kind == "provisional":
+            first.setdefault(event.tracklet.tracklet, event)
+    settled = {join.tracklet: join.joined for join in joins}
+    decided = {event.tracklet.tracklet for event in recording.events if event.kind not in ("provisional", "watchlist")}
+    early = [event for name, event in first.items() if name in decided and event.probability is not None]
+    stood = calibration_report(
+        np.array([event.probability for event in early], np.float64),
+        np.array([settled.get(event.tracklet.tracklet) == _joined(event) for event in early], np.bool_),
+    )
+    vehicles = {event.vehicle for event in recording.events if event.kind != "watchlist"}
+    probabilities = [event.probability for events in of_link.values() for event in events if event.probability is not None]
+    expected = sum(probabilities)
+    kinds = Counter(event.kind for event in recording.events)
+    result = {
+        "tracklets": len(recording.closed),
+        "vehicles": len(vehicles),
+        "matched": len(joins),
+        "expected_right": round(expected, 2),
+        "events": dict(kinds),
+        "links": {
+            link_name(*link): {
+                "matched": len(events),
+                "mean_probability": float(np.mean([event.probability or 0.0 for event in events])),
+                "median_travel_seconds": median(event.travel_time or 0.0 for event in events),
+            }
+            for link, events in of_link.items()
+        },
+        "provisional_that_stood": stood.to_json(),
+        **machine,
+    }
+    rows: list[Sequence[Cell]] = [
+        (name, one["matched"], one["mean_probability"], f"{one['median_travel_seconds']:.1f} s")
+        for name, one in result["links"].items()
     ]
+    told = (
+        f"{len(recording.closed)} tracklets, {len(vehicles)} vehicles, {len(joins)} matches. By their own probabilities "
+        f"{expected:.1f} of the matches are right; nobody knows the truth."
+    )
+    opening: list[Block] = [told, Table(("link", "matches", "mean probability", "median travel time"), rows)] if rows else [told]
+    standing: list[Block] = ["No provisional match was decided for good."]
+    if stood.bins:
+        note = (
+            "how many stood when they were decided for good, over their probability. This is not the truth, but has to hold too."
+        )
+        standing = [f"Of {stood.count} provisional matches, {note}", reliability_chart(stood)]
+    sections: list[tuple[str, Sequence[Block]]] = [("Did first decisions stand?", standing)]
+    sections += _sheet(recording.events, recording, None)
+    report = _with_machine(Report("Throughline demo: what was matched", opening, sections), title, machine, None)
+    lines = [f"{told}", ""]
+    lines += [
+        f"  {name}: {count} matches, mean probability {mean:.3f}, median travel time {travel}"
+        for name, count, mean, travel in rows
+    ]
+    lines += ["", *(f"  {line}" for line in _machine_lines(machine))]
+    return Outcome(result, lines, report)
 
 
-def _quantiles(metrics: Scrape, name: str, **labels: str) -> dict[str, float]:
-    return {text: metrics.quantile(name, share, None, **labels) for text, share in (("p50", 0.5), ("p99", 0.99))}
+def _sheet(events: Sequence[MatchEvent], recording: Recording, right: Any) -> list[tuple[str, Sequence[Picture]]]:
+    """Pairs of best shots of the joins that stand, wrong ones first."""
+    standing = {(join.tracklet, join.joined) for join in final_joins(events)}
+    last = {
+        event.tracklet.tracklet: event
+        for event in events
+        if (event.tracklet.tracklet, _joined(event)) in standing
+        and {event.tracklet.tracklet, _joined(event)} <= recording.shots.keys()
+    }
+    chosen = sorted(last.values(), key=lambda event: (right is not None and right(event), event.sequence))[:_MOST_PICTURES]
+    pictures = []
+    for number, event in enumerate(chosen):
+        verdict = None if right is None else bool(right(event))
+        earlier, later = (_decoded(recording.shots[name]) for name in (_joined(event), event.tracklet.tracklet))
+        row = draw_ranking(earlier, [(later, verdict is not False, f"{event.probability or 0.0:.3f}")], text=_camera(event))
+        because = ", ".join(f"{term.term.replace('_', ' ')} {term.llr:+.1f}" for term in event.evidence)
+        told = "" if verdict is None else "right: " if verdict else "wrong: "
+        caption = f"{told}{_camera(event)} to {event.tracklet.camera}, probability {event.probability or 0.0:.3f} ({because})"
+        pictures.append(Picture(f"match-{number}.jpg", caption, to_jpeg(row)))
+    return [("Matches, looked at", pictures)] if pictures else []
+
+
+def _camera(event: MatchEvent) -> str:
+    return "" if event.joined is None else event.joined.camera
+
+
+def _decoded(jpeg: bytes) -> Any:
+    return cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)

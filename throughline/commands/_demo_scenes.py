@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
+
+import numpy as np
 
 from evaluation.labelling import CameraTruth, truth_of_rows
+from simulation.city.scenario import Scenario
+from simulation.city.sightings import Sightings
+from simulation.city.site import site_of
+from simulation.city.truth import LEAST_HEIGHT, LEAST_INSIDE, LEAST_VISIBLE
 from simulation.drawn_road import draw_road
 from simulation.virtual_cameras import HIGHWAY_PAIR, VirtualCamera, cut_cameras
 from throughline.commands._clip_truth import camera_truth, track_clip
 from throughline.formats.aicity import read_aicity
 from throughline.settings import load_site
-from throughline.times import Instant
+from throughline.times import MICROSECONDS, Instant
 
-__all__ = ["DrawnRoad", "HighwayPair", "Scene"]
+__all__ = ["City", "DrawnRoad", "HighwayPair", "Scene"]
 
 
 _HIGHWAY_TILES = ((400, 150, 400, 220), (80, 300, 520, 420), (480, 300, 600, 420))
@@ -40,19 +48,84 @@ class Scene(Protocol):
         ...
 
     @property
+    def seconds(self) -> float:
+        """How long it is watched if nobody says how long."""
+        ...
+
+    @property
     def site(self) -> Mapping[str, Any]:
         """Site file without addresses: `models`, `cameras`, `links`."""
         ...
 
-    def truth(self, epochs: Mapping[str, Instant]) -> dict[str, CameraTruth]:
-        """True boxes by camera id, for footage that began (loop 0) at ``epochs``."""
+    def truth(self, epochs: Mapping[str, Instant]) -> dict[str, CameraTruth] | None:
+        """True boxes by camera id, for footage that began (loop 0) at ``epochs``; None where nobody knows."""
         ...
+
+
+class CityFootage(Protocol):
+    """What the city's cameras recorded, as `simulation.footage` ships it."""
+
+    clips: Mapping[str, Path]
+    truth: Mapping[str, Sightings]
+    scenario: Scenario
+    fps: float
+    seconds: float
+
+
+class City:
+    """Cameras of the city that comes with the product.
+
+    Args:
+        cameras: How many of them; None: all.
+        footage: What they recorded; default: what is shipped.
+    """
+
+    def __init__(self, cameras: int | None = None, footage: CityFootage | None = None) -> None:
+        self._footage = footage or cast("CityFootage", importlib.import_module("simulation.footage").shipped_footage("demo"))
+        city = site_of(self._footage.scenario, self._footage.fps).model_dump(mode="json", by_alias=True, exclude_unset=True)
+        chosen = city["cameras"][:cameras]
+        names = [camera["id"] for camera in chosen]
+        self.footage = {name: self._footage.clips[name] for name in names}
+        self.delays = dict.fromkeys(names, 0.0)
+        self.seconds = self._footage.seconds
+        self.title = (
+            f"a small city, rendered, with {len(names)} of its cameras: {', '.join(names)}. Truth: what was rendered.\n"
+            "Detector and embedder are the ones that come with the product; they have not seen these vehicles or streets."
+        )
+        self.site = {
+            "models": {"detector": "default", "embedders": [{"model": "default"}]},
+            "cameras": chosen,
+            "links": [link for link in city["links"] if link["from"] in names and link["to"] in names],
+        }
+
+    @staticmethod
+    def available() -> bool:
+        """Whether its footage is installed."""
+        return importlib.util.find_spec("simulation.footage") is not None
+
+    def truth(self, epochs: Mapping[str, Instant]) -> dict[str, CameraTruth]:
+        """See `Scene.truth`; what somebody who annotates the pictures would draw a box around counts."""
+        return {name: _city_truth(self._footage.truth[name], epochs[name], self._footage.seconds) for name in self.footage}
+
+
+def _city_truth(seen: Sightings, epoch: Instant, seconds: float) -> CameraTruth:
+    tall = seen.boxes[:, 3] - seen.boxes[:, 1] >= LEAST_HEIGHT
+    return CameraTruth(
+        seen.camera,
+        epoch,
+        round(seconds * MICROSECONDS),
+        np.rint(seen.frames * (MICROSECONDS / seen.fps)).astype(np.int64),
+        seen.vehicles,
+        seen.boxes,
+        tolerance=round(0.5 / seen.fps * MICROSECONDS),
+        counted=tall & (seen.inside >= LEAST_INSIDE) & (seen.visible >= LEAST_VISIBLE),
+    )
 
 
 class HighwayPair:
     """One real clip of a motorway, cut into an upstream and a downstream camera."""
 
-    title = (
+    title: str = (
         "real footage: one clip of a motorway, cut into an upstream camera c01 and a downstream camera c02, which is re-encoded\n"
         "at another size, darker, softer, noisier and 4 s late. Truth: the uncut clip, tracked at its full rate and resolution."
     )
@@ -63,6 +136,7 @@ class HighwayPair:
         self._tracks = track_clip(clip, _HIGHWAY_TILES, cache)
         self.footage = {name: camera.path for name, camera in self._cameras.items()}
         self.delays = {name: camera.view.delay for name, camera in self._cameras.items()}
+        self.seconds = 60.0
         self.site = {
             "models": {"detector": "default", "embedders": [{"model": "default"}]},
             "cameras": [{"id": name, "fps": camera.view.fps} for name, camera in self._cameras.items()],
@@ -92,6 +166,7 @@ class DrawnRoad:
         site = load_site(self._road.site).model_dump(mode="json", by_alias=True, exclude_unset=True)
         self.footage = self._road.clips
         self.delays = dict.fromkeys(self._road.clips, 0.0)
+        self.seconds = 60.0
         self.site = {section: site[section] for section in ("models", "cameras", "links")}
 
     def truth(self, epochs: Mapping[str, Instant]) -> dict[str, CameraTruth]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,7 +28,7 @@ def report_path(text: str) -> Path:
     return path
 
 
-def write_report(report: Report, path: Path) -> None:
+def write_report(report: Report, path: Path, say: Callable[[str], None] = say) -> None:
     """Writes the report; pictures of a Markdown report go to a folder with its name beside it.
 
     Raises:
