@@ -23,7 +23,7 @@ from simulation.city.sumo.network import Edge, Junction, Network, arc, both_ways
 
 __all__ = ["demo_plan"]
 
-_SIZE = (960, 540)
+_SIZE = (640, 360)
 _FLEETS = (Fleet("city-taxi", "saloon", "yellow", 0.0), Fleet("parcel-vans", "van", "white", 0.0))
 _LAST_DEPARTURE = 60.0
 _SIDE = ("north-J", "south-J")
@@ -71,10 +71,10 @@ def _network() -> Network:
 
 def _cameras() -> tuple[CityCamera, ...]:
     return (
-        CityCamera("c01", 1, (-150.0, -11.0, 7.5), 279.0, 15.0, 1000.0, _SIZE),
-        CityCamera("c02", 2, (42.0, -10.5, 8.0), 281.0, 15.0, 1000.0, _SIZE),
-        CityCamera("c03", 3, (10.0, 34.0, 8.5), 196.0, 17.0, 900.0, _SIZE),
-        CityCamera("c04", 4, (108.0, -14.0, 7.5), 52.0, 15.0, 1000.0, _SIZE),
+        CityCamera("c01", 1, (-150.0, -11.0, 7.5), 279.0, 15.0, 667.0, _SIZE),
+        CityCamera("c02", 2, (42.0, -10.5, 8.0), 281.0, 15.0, 667.0, _SIZE),
+        CityCamera("c03", 3, (10.0, 34.0, 8.5), 196.0, 17.0, 600.0, _SIZE),
+        CityCamera("c04", 4, (108.0, -14.0, 7.5), 52.0, 15.0, 667.0, _SIZE),
     )
 
 
