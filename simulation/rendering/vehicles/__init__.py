@@ -8,9 +8,10 @@ import numpy as np
 
 from simulation.city.fleet import CityVehicle
 from simulation.rendering.mesh import Model
+from simulation.rendering.vehicles._buses import add_bus
 from simulation.rendering.vehicles._cars import SHAPES, add_car
-from simulation.rendering.vehicles._heavy import add_box_truck, add_bus, add_lorry
 from simulation.rendering.vehicles._livery import add_livery, is_taxi
+from simulation.rendering.vehicles._lorries import add_box_truck, add_lorry
 from simulation.rendering.vehicles._motorcycle import add_motorcycle
 from simulation.rendering.vehicles._paint import finish
 from simulation.rendering.vehicles._shapes import Assembly

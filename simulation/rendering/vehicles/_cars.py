@@ -321,4 +321,4 @@ def _add_house(model: Assembly, finish: Finish, shape: CarShape, house: Shell, w
     rest = ~(in_glass | frames | narrow)
     upper = np.arange(len(shares) - 1) >= 7
     model.add("body", finish.paint, sheet(grid, rest & ~upper))
-    model.add("roof", finish.second, sheet(grid, rest & upper), sheet(house.cap(half)))
+    model.add("upper-body", finish.second, sheet(grid, rest & upper), sheet(house.cap(half)))
