@@ -26,9 +26,10 @@ class H264Writer:
         height: Height of the pictures, even.
         fps: Frames a second.
         bitrate: Bits a second, on average.
+        preset: Of the encoder: slower ones need fewer bits for the same look.
     """
 
-    def __init__(self, path: Path, width: int, height: int, fps: Fraction, bitrate: int) -> None:
+    def __init__(self, path: Path, width: int, height: int, fps: Fraction, bitrate: int, *, preset: str = "veryfast") -> None:
         if width % 2 or height % 2 or width < 2 or height < 2:
             raise ValueError(f"{path.name}: {width}x{height} cannot be encoded; expected an even width and height")
         self._path = path
@@ -44,7 +45,7 @@ class H264Writer:
         stream.codec_context.thread_count = 1
         gop = max(1, round(fps))
         stream.codec_context.gop_size = gop
-        stream.options = {"preset": "veryfast", "bf": "0", "keyint_min": str(gop), "sc_threshold": "0"}
+        stream.options = {"preset": preset, "bf": "0", "keyint_min": str(gop), "sc_threshold": "0"}
         self._stream = stream
 
     def __enter__(self) -> Self:

@@ -122,7 +122,7 @@ vec3 ground(vec2 at, float edge) {
     vec3 grass = mix(vec3(0.045, 0.070, 0.022), vec3(0.105, 0.100, 0.045), dry);
     grass *= 0.55 + 0.6 * hash(floor(at * 25.0)) + 0.5 * cloudy(at * 2.2);
     vec3 paving = vec3(0.15, 0.14, 0.125) * (0.7 + 0.5 * middle) * (0.9 + 0.2 * grain);
-    return mix(grass, paving, smoothstep(0.50, 0.54, cloudy(at * 0.045 + 70.0)));
+    return mix(grass, paving, smoothstep(0.60, 0.62, cloudy(at * 0.045 + 70.0)));
 }
 vec3 surface(vec3 albedo, vec3 facing) {
     vec2 along = vec2(dot(place.xy, vec2(facing.y, -facing.x)), place.z);

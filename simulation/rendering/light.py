@@ -14,7 +14,7 @@ __all__ = ["Light", "light_of_day"]
 
 @dataclass(frozen=True, slots=True)
 class Light:
-    """Sun and sky; brightness is relative, a white sheet in the sun is about 1.
+    """Sun and sky; brightness is relative, a white sheet in the sun is about 2.
 
     Attributes:
         azimuth: Degrees clockwise from north to the sun.
@@ -28,7 +28,7 @@ class Light:
 
     azimuth: float = 215.0
     elevation: float = 46.0
-    sun: tuple[float, float, float] = (0.98, 0.92, 0.80)
+    sun: tuple[float, float, float] = (1.9, 1.76, 1.52)
     zenith: tuple[float, float, float] = (0.16, 0.27, 0.48)
     horizon: tuple[float, float, float] = (0.46, 0.53, 0.62)
     overcast: float = 0.35
@@ -61,7 +61,7 @@ def light_of_day(seed: int) -> Light:
     warm = float(np.clip((46 - elevation) / 40, 0, 1))
     overcast = float(generator.choice((0.1, 0.35, 0.7, 1.0), p=(0.3, 0.35, 0.2, 0.15)))
     bright = 1.0 - 0.9 * max(0.0, overcast - 0.7) / 0.3
-    sun = (0.98 * bright, (0.92 - 0.12 * warm) * bright, (0.80 - 0.28 * warm) * bright)
+    sun = (1.9 * bright, (1.76 - 0.25 * warm) * bright, (1.52 - 0.55 * warm) * bright)
     grey = min(1.0, overcast * 1.1)
     zenith = tuple(float(a + grey * (b - a)) for a, b in zip((0.16, 0.27, 0.48), (0.42, 0.45, 0.49), strict=True))
     horizon = tuple(float(a + grey * (b - a)) for a, b in zip((0.46, 0.53, 0.62), (0.50, 0.52, 0.54), strict=True))

@@ -113,7 +113,7 @@ class Renderer:
         self._edge_area = scene.edge_area
         generator = np.random.default_rng((light.seed, camera.number))
         self.background = background or self._draw_background(samples, generator)
-        self._cubes = self._draw_cubes(max(6, samples // 4), generator)
+        self._cubes = self._draw_cubes(max(2, min(8, samples // 4)), generator)
         self._light_still_map()
         self._make_targets()
 

@@ -71,8 +71,8 @@ def _network() -> Network:
 
 def _cameras() -> tuple[CityCamera, ...]:
     return (
-        CityCamera("c01", 1, (-150.0, -11.0, 7.5), 279.0, 15.0, 667.0, _SIZE),
-        CityCamera("c02", 2, (42.0, -10.5, 8.0), 281.0, 15.0, 667.0, _SIZE),
+        CityCamera("c01", 1, (-150.0, -11.0, 7.5), 285.0, 15.0, 667.0, _SIZE),
+        CityCamera("c02", 2, (42.0, -10.5, 8.0), 286.0, 15.0, 667.0, _SIZE),
         CityCamera("c03", 3, (10.0, 34.0, 8.5), 196.0, 17.0, 600.0, _SIZE),
         CityCamera("c04", 4, (108.0, -14.0, 7.5), 52.0, 15.0, 667.0, _SIZE),
     )
