@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from benchmarks._processes import free_port
+from throughline.commands.main import main
 
 
 @pytest.mark.slow
 def test_the_demo_needs_nothing_and_ends_with_a_report(tmp_path: Path) -> None:
-    arguments = ["demo", "--footage", "drawn", "--minutes", "0.3", "--json"]
-    ports = ["--kafka-port", str(free_port()), "--metrics-port", str(free_port()), "--search-port", "0"]
+    arguments = ["demo", "--footage", "drawn", "--minutes", "0.3", "--json", "--report", str(tmp_path / "report.html")]
+    ports = ["--kafka-port", str(free_port()), "--metrics-port", str(free_port()), "--search-port", "0", "--page-port", "0"]
     done = subprocess.run(
         [sys.executable, "-m", "throughline.commands", *arguments, *ports],
         env={**os.environ, "XDG_CACHE_HOME": str(tmp_path)},
@@ -32,8 +33,28 @@ def test_the_demo_needs_nothing_and_ends_with_a_report(tmp_path: Path) -> None:
     assert report["matched"] + report["missed"] == report["true_passages"] > 0
     assert report["matched"] >= 1
     assert all(camera["analysed"] > 0 for camera in report["frames"].values())
+    assert 0.0 < report["mtmc"]["idf1"] <= 1.0
+    assert report["calibration"]["count"] > 0
+    html = (tmp_path / "report.html").read_text()
+    assert "Matches, looked at" in html
+    assert "Across cameras" in html
+    assert "Look at http://127.0.0.1:" in done.stderr, "the demo says where its page is"
     events = f"events {tmp_path / 'throughline' / 'demo' / 'site.yaml'}"
     assert events in done.stderr, "the demo says how to read along"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--video-dir", "nowhere"], "--video-dir: nowhere is not a folder"),
+        (["--site", "site.yaml"], "--site goes with --video-dir"),
+        (["--footage", "drawn", "--video-dir", "."], "--video-dir and --footage exclude each other"),
+        (["--footage", "drawn", "--cameras", "2"], "--cameras goes with the city"),
+    ],
+)
+def test_wrong_use_is_one_clear_line(arguments: list[str], complaint: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["demo", *arguments]) == 2
+    assert complaint in capsys.readouterr().err
 
 
 def test_real_footage_that_is_not_there_is_one_clear_line(tmp_path: Path) -> None:
@@ -48,3 +69,4 @@ def test_real_footage_that_is_not_there_is_one_clear_line(tmp_path: Path) -> Non
     assert done.returncode == 2
     assert done.stderr.startswith(f"throughline: no real footage at {tmp_path}: set THROUGHLINE_SHARED_DATA")
     assert len(done.stderr.splitlines()) == 1
+    assert done.stdout.split() == ["Preparing", "footage"]

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import base64
+import json
 import socket
 from collections.abc import AsyncIterator
 
@@ -92,6 +94,31 @@ async def test_a_large_picture_is_previewed_smaller_with_boxes_in_place(media: M
     shown = decoded((await get(f"{server.url}/preview/c01.jpg"))[1])
     assert shown.shape == (720, 1280, 3)
     assert shown[480, 640].astype(int).std() > 20
+
+
+async def test_a_page_gets_the_plain_picture_and_what_to_draw(media: Media, server: MediaServer) -> None:
+    frame, tracks = analysed(grey(90, (1920, 1080)), [[960, 540, 1300, 900]])
+    media.show(frame, tracks, ["c01-1-7"])
+    status, data, kind = await get(f"{server.url}/live/c01")
+    live = json.loads(data)
+    assert (status, kind) == (200, "application/json; charset=utf-8")
+    assert (live["captured"], live["width"], live["height"]) == (1, 960, 540)
+    assert live["tracks"] == [{"track": 0, "tracklet": "c01-1-7", "box": [480, 270, 650, 450]}]
+    picture = decoded(base64.b64decode(live["jpeg"]))
+    assert picture.shape == (540, 960, 3)
+    assert picture[360, 480].astype(int).std() < 3, "nothing is drawn into it"
+    assert (await get(f"{server.url}/live/c01?after=0"))[0] == 200
+    assert (await get(f"{server.url}/live/c01?after=soon"))[0] == 400
+    assert (await get(f"{server.url}/live/c02"))[0] == 404
+
+
+async def test_who_waits_for_a_newer_picture_that_does_not_come_is_told(
+    media: Media, server: MediaServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streams.media._NEWER_SECONDS", 0.06)
+    media.show(*analysed(grey(90), []))
+    async with aiohttp.ClientSession() as session, session.get(f"{server.url}/live/c01?after=1") as response:
+        assert (response.status, await response.read()) == (204, b"")
 
 
 @pytest.mark.parametrize("path", ["shots/nothing.jpg", "preview/c99.jpg", "shots/../etc/passwd", ""])

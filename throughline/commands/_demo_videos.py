@@ -68,7 +68,7 @@ class VideoFolder:
         self.footage: Final[Mapping[str, Path]] = {name: _servable(video, cache, say) for name, video in named.items()}
         self.title: Final = (
             f"{len(named)} videos of {folder}, each as a camera: {', '.join(named)}.\n"
-            "Nobody knows the truth about them: the report tells what was matched and how sure the matcher was, not what was right."
+            "Nobody knows the truth about them: the report tells what was matched, and how sure the matcher was."
         )
         self.delays: Final = dict.fromkeys(named, 0.0)
         self.seconds: Final = max(Footage.load(path).seconds for path in self.footage.values())

@@ -78,8 +78,6 @@ def _run(options: argparse.Namespace) -> int:
     cache = cache_folder("demo")
     screen.heading("Preparing footage")
     scene = _scene(options, cache, screen.say)
-    if options.cameras is not None and type(scene).__name__ != "City":
-        raise CommandError("--cameras goes with the city; there is other footage here", BAD_INPUT)
     screen.say(scene.title)
     try:
         result = asyncio.run(_show(scene, options, cache, screen))
@@ -96,10 +94,14 @@ def _scene(options: argparse.Namespace, cache: Path, say: Callable[[str], None])
     if options.video_dir is not None:
         from throughline.commands._demo_videos import VideoFolder
 
+        if options.cameras is not None:
+            raise CommandError("--cameras goes with the city: with --video-dir each video is a camera", BAD_INPUT)
         return VideoFolder(options.video_dir, cache, say, options.site)
     data, wanted = shared_data(), options.footage
     if wanted in ("auto", "city") and City.available():
         return City(options.cameras)
+    if options.cameras is not None:
+        raise CommandError("--cameras goes with the city, and this is other footage", BAD_INPUT)
     if wanted == "city":
         raise CommandError("the city's footage is not in this installation", BAD_INPUT)
     real = HighwayPair.available(data)
