@@ -49,6 +49,13 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     _add_out(mot)
     mot.set_defaults(run=lambda options: _run(options, _mot))
 
+    veri = kinds.add_parser("veri", help="crops to find vehicles again by: an index.csv for training, one for each part to score")
+    veri.add_argument(
+        "source", type=Path, metavar="DIR", help="image_train/, image_query/, image_test/ and their labels, train_label.xml ..."
+    )
+    _add_out(veri)
+    veri.set_defaults(run=lambda options: _run(options, _veri))
+
 
 def _add_out(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where all is written; an empty or a new folder")
@@ -92,3 +99,9 @@ def _mot(options: argparse.Namespace) -> list[str]:
     from throughline.commands._import_mot import import_sequences
 
     return import_sequences(options.source, options.out)
+
+
+def _veri(options: argparse.Namespace) -> list[str]:
+    from throughline.commands._import_veri import import_crops
+
+    return import_crops(options.source, options.out)

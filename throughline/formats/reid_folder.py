@@ -2,7 +2,8 @@
 
 ``index.csv`` with all pictures: those of the lowest camera are looked for among those of the others. ``query/`` and
 ``gallery/``, or VeRi's ``image_query/`` and ``image_test/``: with an ``index.csv`` each, or pictures whose names begin with
-vehicle and camera as VeRi's and Market-1501's do, ``0012_c003_00007.jpg``.
+vehicle and camera as VeRi's and Market-1501's do, ``0012_c003_00007.jpg``. Beside VeRi's folders its labels are read as well
+(`throughline.formats.veri_labels`).
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ from pathlib import Path
 
 from throughline.formats._rows import FormatError
 from throughline.formats.crop_index import INDEX, Crop, natural_order, read_crop_index
+from throughline.formats.veri_labels import label_file, read_veri_labels
 from throughline.formats.yolo_folder import PICTURE_SUFFIXES
 
-__all__ = ["ReidFolder", "read_reid_folder"]
+__all__ = ["ReidFolder", "read_reid_folder", "read_reid_part"]
 
 _PAIRS = (("query", "gallery"), ("image_query", "image_test"))
 _NAME = re.compile(r"(?P<vehicle>\d+)_(?P<camera>c\d+)")
@@ -57,18 +59,34 @@ def read_reid_folder(
         return ReidFolder(tuple(crop for crop in crops if crop.camera == lowest), gallery)
     for query, gallery_name in _PAIRS:
         if (folder / query).is_dir() and (folder / gallery_name).is_dir():
-            parts = [_part(folder / name, vehicle, camera) for name in (query, gallery_name)]
+            parts = [read_reid_part(folder / name, vehicle, camera) for name in (query, gallery_name)]
             return ReidFolder(*parts)
     layouts = " or ".join(f"{query}/ and {gallery}/" for query, gallery in _PAIRS)
     raise FormatError(f"{folder}: expected {INDEX}, or {layouts}")
 
 
-def _part(folder: Path, vehicle: Sequence[str], camera: str) -> tuple[Crop, ...]:
+def read_reid_part(folder: Path, vehicle: Sequence[str] = ("vehicle_id",), camera: str = "cam") -> tuple[Crop, ...]:
+    """The pictures of one folder: with an ``index.csv``, labels of VeRi beside it, or names that tell.
+
+    Args:
+        folder: Where the pictures are.
+        vehicle: Columns of ``index.csv`` that together tell vehicles apart.
+        camera: Column of ``index.csv`` that tells cameras apart.
+
+    Raises:
+        FormatError: nothing tells what a picture shows, or what does cannot be read.
+    """
     if (folder / INDEX).is_file():
         return tuple(read_crop_index(folder, vehicle=vehicle, camera=camera))
+    file = label_file(folder)
+    labels = {} if file is None else read_veri_labels(file)
     crops = []
     for path in sorted(folder.iterdir()):
         if path.suffix.lower() not in PICTURE_SUFFIXES:
+            continue
+        label = labels.get(path.name)
+        if label is not None:
+            crops.append(Crop(path, label.vehicle, label.camera, label.kind, {"colour": label.colour} if label.colour else {}))
             continue
         found = _NAME.match(path.name)
         if found is None:
