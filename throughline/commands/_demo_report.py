@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from statistics import median
@@ -41,9 +42,18 @@ class Outcome:
     """
 
     def __init__(self, result: dict[str, Any], lines: list[str], report: Report) -> None:
-        self.result = result
+        self.result: dict[str, Any] = _plain(result)
         self.lines = lines
         self.report = report
+
+
+def _plain(value: Any) -> Any:
+    """The value with None where a number is none: JSON knows no NaN."""
+    if isinstance(value, dict):
+        return {str(key): _plain(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def judge(
@@ -111,7 +121,7 @@ def _machine_lines(machine: Mapping[str, Any]) -> list[str]:
         f"{machine['cores']:.2f} cores used; {analysed:.0f} frames analysed, {dropped:.0f} dropped because the machine was busy"
     ]
     latency = machine["capture_to_tracklet_seconds"]
-    if latency is not None:
+    if latency is not None and not math.isnan(latency["p50"]):
         milliseconds = ", ".join(f"{name} {seconds * 1000:.0f} ms" for name, seconds in latency.items())
         lines.insert(0, f"capture of a frame to its record on Kafka: {milliseconds}")
     return lines
