@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -80,3 +80,11 @@ class Scenario:
     trajectories: tuple[Trajectory, ...]
     links: Mapping[tuple[str, str], Floats] = field(default_factory=dict)
     seed: int = 0
+
+    def until(self, seconds: float) -> Scenario:
+        """The same, cut off after ``seconds``; links keep the travel times of the whole."""
+        return replace(
+            self,
+            seconds=min(seconds, self.seconds),
+            trajectories=tuple(way for way in self.trajectories if way.times[0] < seconds),
+        )

@@ -11,13 +11,27 @@ from collections.abc import Sequence
 
 from throughline import __version__
 from throughline.bus.protocol import BusError
-from throughline.commands import associate, check, demo, evaluate, events, importing, models, replay, run, search, track, train
+from throughline.commands import (
+    associate,
+    check,
+    demo,
+    evaluate,
+    events,
+    importing,
+    models,
+    replay,
+    run,
+    search,
+    simulate,
+    track,
+    train,
+)
 from throughline.commands._exit import BAD_INPUT, FAILED, INTERRUPTED, CommandError
 from throughline.settings import SiteFileError
 
 __all__ = ["build_parser", "main"]
 
-_COMMANDS = (demo, run, check, events, search, track, associate, replay, evaluate, importing, models, train)
+_COMMANDS = (demo, run, check, events, search, track, associate, replay, evaluate, importing, models, train, simulate)
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -18,7 +18,7 @@ from typing import Final
 
 import numpy as np
 
-from simulation.city.cameras import CityCamera
+from simulation.city.cameras import CityCamera, Floats
 from simulation.city.plans.plan import Plan
 from simulation.city.plans.vehicles import Fleet, Population
 from simulation.city.sumo.demand import Halt, Trip
@@ -46,6 +46,8 @@ _RUSH: Final = (400.0, 800.0)
 """Seconds between which more people drive, and a lorry stands in the right lane of the arterial."""
 _PARKED: Final = 0.04
 """Share of vehicles that park on the way."""
+
+
 def standard_plan(seed: int) -> Plan:
     """Twenty minutes, with traffic on the streets from the beginning."""
     rng = np.random.default_rng(seed)
@@ -128,8 +130,8 @@ _FLOWS: Final = (
     ("west-J1", "K4-east-b", 60), ("west-J1", "J2-south2", 50), ("west-J1", "K1-west-b", 30), ("west-J1", "J3-south3", 40),
     ("west-J1", "market-market-yard", 20), ("west-J1", "mill-mill-yard", 20),
     ("east-J4", "K1-west-b", 60), ("east-J4", "J3-south3", 40), ("east-J4", "J1-south1", 40), ("east-J4", "mill-mill-yard", 20),
-    ("west-b-K1", "K4-east-b", 140), ("east-b-K4", "K1-west-b", 130), ("west-b-K1", "J2-south2", 40), ("east-b-K4", "J3-south3", 40),
-    ("west-b-K1", "J4-east", 40), ("east-b-K4", "J1-west", 30),
+    ("west-b-K1", "K4-east-b", 140), ("east-b-K4", "K1-west-b", 130), ("west-b-K1", "J2-south2", 40),
+    ("east-b-K4", "J3-south3", 40), ("west-b-K1", "J4-east", 40), ("east-b-K4", "J1-west", 30),
     ("south1-J1", "K4-east-b", 30), ("south2-J2", "K1-west-b", 40), ("south3-J3", "K4-east-b", 40), ("south4-J4", "J1-west", 30),
     ("south3-J3", "J1-west", 40), ("south1-J1", "J4-east", 40), ("south2-J2", "J4-east", 40),
     ("mill-yard-mill", "J4-east", 30), ("mill-yard-mill", "J1-west", 20), ("market-yard-market", "J4-east", 25),
@@ -141,26 +143,24 @@ _RUSH_FACTOR: Final = 1.6
 
 def _trips(rng: np.random.Generator) -> tuple[Trip, ...]:
     departures = sorted(
-        (float(time), start, end)
-        for start, end, per_hour in _FLOWS
-        for time in _arrivals(rng, per_hour / 3600.0)
+        (float(time), start, end) for start, end, per_hour in _FLOWS for time in _arrivals(rng, per_hour / 3600.0)
     )
     people = Population(rng, _FLEETS)
     trips = []
     for depart, start, end in departures:
         pace = float(np.clip(rng.normal(1.0, 0.1), 0.75, 1.3))
-        vehicle, halts = people.someone(), ()
-        via: tuple[str, ...] = ()
+        vehicle = people.someone()
+        halts: tuple[Halt, ...] = ()
         if rng.random() < _PARKED and (places := _on_the_way(start, end)):
             edge, at = places[rng.integers(len(places))]
             halts = (Halt(edge, at + float(rng.uniform(0.0, 60.0)), float(rng.uniform(60.0, 240.0))),)
-        trips.append(Trip(vehicle, depart, start, end, via, halts, pace))
+        trips.append(Trip(vehicle, depart, start, end, halts=halts, pace=pace))
     lorry = people.private("lorry", "grey")
     stands = Halt("J2-J3", 250.0, _RUSH[1] - _RUSH[0] - 60.0, parked=False)
     return (*trips, Trip(lorry, _LEAD + _RUSH[0] - 60.0, "west-J1", "J4-east", halts=(stands,)))
 
 
-def _arrivals(rng: np.random.Generator, rate: float) -> np.ndarray:
+def _arrivals(rng: np.random.Generator, rate: float) -> Floats:
     """Seconds from the beginning of the traffic at which somebody sets out, at ``rate`` a second and more in the rush."""
     peak = rate * _RUSH_FACTOR
     times = np.cumsum(rng.exponential(1.0 / peak, size=int(peak * (_LEAD + _SECONDS) * 2) + 20))
