@@ -29,7 +29,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="DIR",
         help="images/ and labels/: YOLO text, class cx cy w h, class 0 car, 1 motorcycle, 2 bus, 3 truck, 4 of unknown type; "
-        "optionally ignore/: parts that nobody has labelled, in the same form",
+        "optionally ignore/: parts that nobody has labelled, in the same form. Or a COCO data set, FILE.json",
+    )
+    parser.add_argument(
+        "--images", type=Path, metavar="DIR", help="where the pictures of FILE.json are (default: beside it, or in images/ there)"
     )
     parser.add_argument("--model", default="default", help="name in the catalogue or path of an ONNX file (default: %(default)s)")
     parser.add_argument(
@@ -72,10 +75,14 @@ def _run(options: argparse.Namespace) -> int:
     from inference.catalogue import MOTION
     from inference.models import load_detector
     from throughline.formats import FormatError
+    from throughline.formats.coco_pictures import read_coco_pictures
     from throughline.formats.yolo_folder import corners, read_yolo_folder
 
+    from_json = options.folder.suffix.lower() == ".json"
+    if options.images is not None and not from_json:
+        raise CommandError("--images goes with a COCO data set, FILE.json", BAD_INPUT)
     try:
-        pictures = read_yolo_folder(options.folder)
+        pictures = read_coco_pictures(options.folder, options.images) if from_json else read_yolo_folder(options.folder)
     except FormatError as error:
         raise CommandError(str(error), BAD_INPUT) from error
     if options.only:

@@ -17,26 +17,19 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from throughline.formats._coco_json import TYPE_OF_ID, converted, read_json, types_of
 from throughline.formats._rows import FormatError
-from throughline.types import VEHICLE_TYPES, IntArray
+from throughline.types import IntArray
 
 __all__ = ["CocoDetections", "read_coco"]
 
-_TYPE_OF_NAME: Final = {
-    **{name: index for index, name in enumerate(VEHICLE_TYPES)},
-    "motorbike": VEHICLE_TYPES.index("motorcycle"),
-    "van": VEHICLE_TYPES.index("vehicle"),  # car to one detector and truck to the next
-}
-_TYPE_OF_ID: Final = {3: 0, 4: 1, 6: 2, 8: 3}
 _LARGEST_NUMBER: Final = 2**53
-
-_Entry = TypeVar("_Entry")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,35 +67,25 @@ class _Image(msgspec.Struct):
     frame_id: int | None = None
 
 
-class _Category(msgspec.Struct):
-    id: int
-    name: str
-
-
 def read_coco(path: Path) -> CocoDetections:
     """Reads results or a data set.
 
     Raises:
         FormatError: the file is neither; names what is wrong with which entry.
     """
-    try:
-        data = msgspec.json.decode(path.read_bytes())
-    except OSError as error:
-        raise FormatError(f"{path}: cannot be read: {error}") from error
-    except msgspec.DecodeError as error:
-        raise FormatError(f"{path}: not valid JSON: {error}") from error
+    data = read_json(path)
     if isinstance(data, list):
-        results = _converted(path, "results", data, _Annotation)
+        results = converted(path, "results", data, _Annotation)
         for index, result in enumerate(results):
             _check_number(result.image_id, f"{path}: results[{index}]: image_id, which is the number of the frame,")
-        return _detections(results, [result.image_id for result in results], _TYPE_OF_ID, None)
+        return _detections(results, [result.image_id for result in results], TYPE_OF_ID, None)
     if not isinstance(data, dict) or not {"images", "annotations"} <= data.keys():
         raise FormatError(f"{path}: expected a list of COCO results, or a COCO data set with 'images' and 'annotations'")
     return _data_set(path, data)
 
 
 def _data_set(path: Path, data: dict[str, Any]) -> CocoDetections:
-    images = _converted(path, "images", data["images"], _Image)
+    images = converted(path, "images", data["images"], _Image)
     number_of: dict[int, int] = {}
     image_of: dict[int, int] = {}
     for index, image in enumerate(images):
@@ -113,15 +96,11 @@ def _data_set(path: Path, data: dict[str, Any]) -> CocoDetections:
         if number in image_of:
             raise FormatError(f"{path}: images {image_of[number]} and {image.id} are both frame {number}, by their {source}")
         number_of[image.id], image_of[number] = number, image.id
-    annotations = _converted(path, "annotations", data["annotations"], _Annotation)
+    annotations = converted(path, "annotations", data["annotations"], _Annotation)
     for index, annotation in enumerate(annotations):
         if annotation.image_id not in number_of:
             raise FormatError(f"{path}: annotations[{index}]: no image has the id {annotation.image_id}")
-    types = dict(_TYPE_OF_ID)
-    if data.get("categories"):
-        categories = _converted(path, "categories", data["categories"], _Category)
-        names = {category.id: category.name.strip().lower() for category in categories}
-        types = {category: _TYPE_OF_NAME[name] for category, name in names.items() if name in _TYPE_OF_NAME}
+    types = types_of(path, data)
     numbers = [number_of[annotation.image_id] for annotation in annotations]
     return _detections(annotations, numbers, types, np.array(sorted(image_of), np.int64))
 
@@ -137,18 +116,6 @@ def _frame_number(image: _Image) -> tuple[int, str]:
 def _check_number(number: int, what: str) -> None:
     if not 1 <= number < _LARGEST_NUMBER:
         raise FormatError(f"{what} must be a whole number from 1 on, found {number}")
-
-
-def _converted(path: Path, name: str, entries: Any, kind: type[_Entry]) -> list[_Entry]:
-    if not isinstance(entries, list):
-        raise FormatError(f"{path}: {name}: expected a list")
-    converted = []
-    for index, entry in enumerate(entries):
-        try:
-            converted.append(msgspec.convert(entry, kind))
-        except msgspec.ValidationError as error:
-            raise FormatError(f"{path}: {name}[{index}]: {error}") from None
-    return converted
 
 
 def _detections(

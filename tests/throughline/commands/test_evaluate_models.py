@@ -212,6 +212,27 @@ def test_detect_writes_pictures_with_errors(scenes: Path, tmp_path: Path, capsys
     capsys.readouterr()
 
 
+def test_detect_scores_a_coco_data_set_as_the_same_folder(scenes: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert detect(scenes, "--json") == 0
+    expected = printed(capsys)
+    images, annotations = [], []
+    for number, path in enumerate(sorted((scenes / "images").iterdir())):
+        images.append({"id": number, "file_name": path.name, "width": 96, "height": 64})
+        for line in (scenes / "labels" / f"{path.stem}.txt").read_text().splitlines():
+            kind, x, y, width, height = map(float, line.split())
+            box = [96 * (x - width / 2), 64 * (y - height / 2), 96 * width, 64 * height]
+            annotations.append({"image_id": number, "category_id": int(kind), "bbox": box})
+    names = [{"id": kind, "name": name} for kind, name in enumerate(("car", "motorcycle", "bus", "truck"))]
+    data = {"images": images, "annotations": annotations, "categories": names}
+    (scenes / "set.json").write_text(json.dumps(data))
+    model = ["--model", str(scenes / "net.onnx"), "--json"]
+    assert main(["evaluate", "detect", str(scenes / "set.json"), *model]) == 0
+    found = printed(capsys)
+    assert {**found, "folder": ""} == {**expected, "folder": ""}
+    assert main(["evaluate", "detect", str(scenes), "--images", str(scenes), *model]) == 2
+    assert "--images goes with a COCO data set" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("options", [["--min-confidence", "nan"], ["--nms-iou", "1.5"], ["--sheets", "-1"]])
 def test_detect_refuses_options_that_are_none(scenes: Path, capsys: pytest.CaptureFixture[str], options: list[str]) -> None:
     with pytest.raises(SystemExit):
