@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -14,6 +15,8 @@ from evaluation.plot import PLOT_STYLE, standalone
 __all__ = ["Block", "Cell", "Picture", "Plot", "Report", "Table"]
 
 Cell: TypeAlias = str | int | float
+
+_CODE = re.compile(r"`([^`]+)`")
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1c1c1e; --faint: #5f5f66; --line: #d8d8dc; --page: #fff; --card: #f6f6f8 }
@@ -33,6 +36,7 @@ th:first-child, td:first-child { text-align: left }
 tr:hover td { background: var(--card) }
 figure { margin: 1.5rem 0 }
 figcaption { color: var(--faint) }
+code { font: .92em ui-monospace, monospace; background: var(--card); padding: .05em .3em; border-radius: 3px }
 img { max-width: 100%; height: auto; border-radius: 3px }
 """
 
@@ -128,6 +132,11 @@ def _text(cell: Cell) -> str:
     return str(cell)
 
 
+def _marked(text: str) -> str:
+    """Text for HTML, with what stands between backticks as code."""
+    return _CODE.sub(r"<code>\1</code>", html.escape(text))
+
+
 def _markdown_table(table: Table) -> str:
     lines = [table.header, ["---", *["--:"] * (len(table.header) - 1)], *([_text(cell) for cell in row] for row in table.rows)]
     return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
@@ -135,8 +144,8 @@ def _markdown_table(table: Table) -> str:
 
 def _html(block: Block) -> str:
     if isinstance(block, Table):
-        header = "".join(f"<th>{html.escape(cell)}</th>" for cell in block.header)
-        rows = "\n".join(f"<tr>{''.join(f'<td>{html.escape(_text(cell))}</td>' for cell in row)}</tr>" for row in block.rows)
+        header = "".join(f"<th>{_marked(cell)}</th>" for cell in block.header)
+        rows = "\n".join(f"<tr>{''.join(f'<td>{_marked(_text(cell))}</td>' for cell in row)}</tr>" for row in block.rows)
         return f'<div class="wide"><table>\n<tr>{header}</tr>\n{rows}\n</table></div>'
     if isinstance(block, Plot):
         return f"<figure>{block.svg}<figcaption>{html.escape(block.caption)}</figcaption></figure>"
@@ -144,4 +153,4 @@ def _html(block: Block) -> str:
         data, caption = base64.b64encode(block.jpeg).decode(), html.escape(block.caption)
         image = f'<img alt="{caption}" src="data:image/jpeg;base64,{data}">'
         return f"<figure>{image}<figcaption>{caption}</figcaption></figure>"
-    return f"<p>{html.escape(block)}</p>"
+    return f"<p>{_marked(block)}</p>"

@@ -35,6 +35,7 @@ def test_html_holds_everything() -> None:
     text = REPORT.to_html()
     assert "<title>Set &lt;one&gt;</title>" in text
     assert "<p>Text &amp; more.</p>" in text
+    assert "<p>Set <code>a &lt; b</code>, not `c.</p>" in Report("One", ["Set `a < b`, not `c."]).to_html()
     assert "<td>0.5000</td>" in text
     (data,) = re.findall(r'src="data:image/jpeg;base64,([^"]+)"', text)
     assert base64.b64decode(data) == b"jpeg"
