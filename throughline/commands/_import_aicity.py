@@ -74,6 +74,8 @@ def import_scene(
             raise ValueError(f"--tracker truth: the scene {scene.name} has no truth")
         tracks = {camera.id: camera.truth for camera in scene.cameras if camera.truth is not None}
     measured = _links(scene, cameras, truth) if links and known else []
+    parts = {"tracks": (tracks, read_mot_tracks), "detections": (detections, read_mot)}
+    rows = {folder: {camera: read(path) for camera, path in files.items()} for folder, (files, read) in parts.items()}
 
     out.mkdir(parents=True, exist_ok=True)
     told = []
@@ -85,12 +87,12 @@ def import_scene(
     if known:
         write_aicity(out / "truth.txt", truth)
         told.append(f"{out / 'truth.txt'}: {len(truth)} boxes of {len({row.id for row in truth})} vehicles")
-    for folder, files, read in (("tracks", tracks, read_mot_tracks), ("detections", detections, read_mot)):
-        if files:
+    for folder, by_camera in rows.items():
+        if by_camera:
             (out / folder).mkdir()
-            for camera, path in files.items():
-                write_mot(out / folder / f"{camera}.txt", read(path))
-            told.append(f"{out / folder}: {next(iter(files.values())).stem}")
+            for camera, boxes in by_camera.items():
+                write_mot(out / folder / f"{camera}.txt", boxes)
+            told.append(f"{out / folder}: {next(iter(parts[folder][0].values())).stem}")
     return told
 
 

@@ -33,21 +33,22 @@ def import_sequences(source: Path, out: Path) -> list[str]:
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise FormatError(f"{source}: two sequences are called {twice}")
+    named = list(zip(names, sequences, strict=True))
+    rows = {
+        "detections": {name: read_mot(one.detections) for name, one in named if one.detections is not None},
+        "truth": {name: read_mot_tracks(one.truth) for name, one in named if one.truth is not None},
+    }
     out.mkdir(parents=True, exist_ok=True)
-    cameras = [_camera(name, number, one) for number, (name, one) in enumerate(zip(names, sequences, strict=True), 1)]
+    cameras = [_camera(name, number, one) for number, (name, one) in enumerate(named, 1)]
     site = {"site": _identifier(source.resolve().name), "cameras": cameras}
     write_site(out / "site.yaml", site, "Imported from sequences of the MOTChallenge: they have nothing to do with each other.")
     told = [f"{out / 'site.yaml'}: {len(cameras)} cameras"]
-    for folder, files, read in (
-        ("detections", [one.detections for one in sequences], read_mot),
-        ("truth", [one.truth for one in sequences], read_mot_tracks),
-    ):
-        there = [(name, path) for name, path in zip(names, files, strict=True) if path is not None]
-        if there:
+    for folder, by_camera in rows.items():
+        if by_camera:
             (out / folder).mkdir()
-            for name, path in there:
-                write_mot(out / folder / f"{name}.txt", read(path))
-            told.append(f"{out / folder}: {len(there)} cameras")
+            for name, boxes in by_camera.items():
+                write_mot(out / folder / f"{name}.txt", boxes)
+            told.append(f"{out / folder}: {len(by_camera)} cameras")
     return told
 
 

@@ -186,6 +186,9 @@ def test_what_is_no_scene_is_refused_with_file_and_line(scene: Path, tmp_path: P
 
     assert "--detector frcnn: S01/c001 has none; all cameras have ssd512, yolo3" in problem("--detector", "frcnn")
     assert "--fps names the camera c9" in problem("--fps", "c9=10")
+    tracks = scene / "c002" / "mtsc" / "mtsc_tc_yolo3.txt"
+    tracks.write_text("1,1,0,0,0,10,1,-1,-1,-1\n")
+    assert "mtsc_tc_yolo3.txt:1: a box must have a width" in problem()
     (scene / "c001" / "gt" / "gt.txt").write_text("1,2,3\n")
     assert "c001/gt/gt.txt:1: expected at least 6" in problem()
     times = scene.parents[1] / "cam_timestamp" / "S01.txt"
