@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 import numpy as np
 
 from evaluation.labelling import CameraTruth, truth_of_rows
-from simulation.city.scenario import Scenario
 from simulation.city.sightings import Sightings
 from simulation.city.site import site_of
 from simulation.city.truth import LEAST_HEIGHT, LEAST_INSIDE, LEAST_VISIBLE
 from simulation.drawn_road import draw_road
+from simulation.footage import Footage, shipped_footage
 from simulation.virtual_cameras import HIGHWAY_PAIR, VirtualCamera, cut_cameras
 from throughline.commands._clip_truth import camera_truth, track_clip
 from throughline.formats.aicity import read_aicity
@@ -62,16 +60,6 @@ class Scene(Protocol):
         ...
 
 
-class CityFootage(Protocol):
-    """What the city's cameras recorded, as `simulation.footage` ships it."""
-
-    clips: Mapping[str, Path]
-    truth: Mapping[str, Sightings]
-    scenario: Scenario
-    fps: float
-    seconds: float
-
-
 class City:
     """Cameras of the city that comes with the product.
 
@@ -80,8 +68,8 @@ class City:
         footage: What they recorded; default: what is shipped.
     """
 
-    def __init__(self, cameras: int | None = None, footage: CityFootage | None = None) -> None:
-        self._footage = footage or cast("CityFootage", importlib.import_module("simulation.footage").shipped_footage("demo"))
+    def __init__(self, cameras: int | None = None, footage: Footage | None = None) -> None:
+        self._footage = footage or shipped_footage("demo")
         city = site_of(self._footage.scenario, self._footage.fps).model_dump(mode="json", by_alias=True, exclude_unset=True)
         chosen = city["cameras"][:cameras]
         names = [camera["id"] for camera in chosen]
@@ -101,7 +89,11 @@ class City:
     @staticmethod
     def available() -> bool:
         """Whether its footage is installed."""
-        return importlib.util.find_spec("simulation.footage") is not None
+        try:
+            shipped_footage("demo")
+        except FileNotFoundError:
+            return False
+        return True
 
     def truth(self, epochs: Mapping[str, Instant]) -> dict[str, CameraTruth]:
         """See `Scene.truth`; what somebody who annotates the pictures would draw a box around counts."""
