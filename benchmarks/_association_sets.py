@@ -17,7 +17,7 @@ from evaluation.pairs import pair_score
 from matcher.associate import Association
 from throughline.commands._shared_data import shared_data
 from throughline.formats.aicity import AiCityRow, read_aicity
-from throughline.formats.recorded_tracks import RecordedTrack, read_recorded_tracks
+from throughline.formats.recorded_tracks import RecordedTrack, read_recorded_tracks, rows_with
 from throughline.messages import Embedding
 from throughline.settings import Site, load_site
 from throughline.types import FloatArray
@@ -30,7 +30,6 @@ __all__ = [
     "parse_set_options",
     "quality_of",
     "redrawn",
-    "rows_with",
     "with_matching",
 ]
 
@@ -98,17 +97,6 @@ def quality_of(recorded: AssociationSet, association: Association) -> QualitySco
     """Compares what the matcher made of a set with its truth."""
     rows = rows_with(recorded.site, recorded.tracks, association.ids)
     return QualityScore(evaluate_mtmc(recorded.truth, rows).identity.f1, pair_score(recorded.vehicle_of, association.ids).f1)
-
-
-def rows_with(site: Site, tracks: list[RecordedTrack] | tuple[RecordedTrack, ...], ids: dict[str, int]) -> list[AiCityRow]:
-    """The boxes of tracks with these ids (by tracklet id)."""
-    return [
-        AiCityRow(
-            site.camera(track.camera).number or 0, ids[track.tracklet.tracklet], box.frame, box.x, box.y, box.width, box.height
-        )
-        for track in tracks
-        for box in track.rows
-    ]
 
 
 def redrawn(recorded: AssociationSet, seed: int) -> AssociationSet:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from evaluation.passages import Passage
-from evaluation.visits import Visit
+from evaluation.visits import LONGEST_GAP, Visit
 from throughline.formats.aicity import AiCityRow
 from throughline.messages import PathPoint
 from throughline.times import MICROSECONDS, Instant, seconds_between
@@ -127,7 +127,7 @@ def passages(
     ]
 
 
-def well_seen(truth: CameraTruth, start: Instant, end: Instant, *, longest_gap: float = 3.0) -> list[Visit]:
+def well_seen(truth: CameraTruth, start: Instant, end: Instant, *, longest_gap: float = LONGEST_GAP) -> list[Visit]:
     """Each visit of each vehicle to a camera between two instants, as far as it is shown well enough.
 
     Args:

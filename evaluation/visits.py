@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from evaluation.passages import Passage
 from throughline.times import Instant, seconds_between
 
-__all__ = ["Visit", "passages_of"]
+__all__ = ["LONGEST_GAP", "Visit", "passages_of", "visits_of"]
+
+LONGEST_GAP = 3.0
+"""Seconds out of sight after which a vehicle that comes back visits a camera anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,17 @@ class Visit:
     camera: str
     first: Instant
     last: Instant
+
+
+def visits_of(vehicle: Hashable, camera: str, seen: Iterable[Instant], *, longest_gap: float = LONGEST_GAP) -> list[Visit]:
+    """Visits of one vehicle to one camera, out of the instants at which it was seen, in any order."""
+    visits: list[Visit] = []
+    for instant in sorted(seen):
+        if visits and seconds_between(visits[-1].last, instant) <= longest_gap:
+            visits[-1] = replace(visits[-1], last=instant)
+        else:
+            visits.append(Visit(vehicle, camera, instant, instant))
+    return visits
 
 
 def passages_of(

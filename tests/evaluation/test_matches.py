@@ -9,7 +9,7 @@ import pytest
 from evaluation.delays import Delays
 from evaluation.matches import MatchTruth, final_joins, final_vehicles, score_matches
 from evaluation.passages import Passage
-from evaluation.visits import Visit, passages_of
+from evaluation.visits import Visit, passages_of, visits_of
 from throughline.messages import MatchEvent, MatchKind, TrackletRef
 from throughline.times import to_instant
 
@@ -143,3 +143,11 @@ def test_passages_lead_from_each_visit_to_the_next_elsewhere() -> None:
     assert passages_of(visits) == [Passage(1, "a", "b"), Passage(1, "b", "c"), Passage(2, "c", "a")]
     assert passages_of(visits, longest=60.0) == [Passage(1, "a", "b"), Passage(1, "b", "c")]
     assert passages_of(visits, links={("b", "c"), ("c", "a")}) == [Passage(1, "b", "c"), Passage(2, "c", "a")]
+
+
+def test_a_vehicle_out_of_sight_for_long_visits_anew() -> None:
+    seen = [to_instant(second) for second in (9.0, 0.0, 1.0, 3.9, 9.5)]
+    visits = visits_of(7, "a", seen)
+    assert [(one.first / 1e6, one.last / 1e6) for one in visits] == [(0.0, 3.9), (9.0, 9.5)]
+    assert len(visits_of(7, "a", seen, longest_gap=6.0)) == 1
+    assert visits_of(7, "a", []) == []

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from evaluation.mtmc import MtmcReport
     from throughline.formats.recorded_tracks import RecordedTrack
 
-__all__ = ["Change", "ablate", "changes_of", "rows_with"]
+__all__ = ["Change", "ablate", "changes_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,7 @@ def ablate(
     """
     from evaluation.ablation import AblationRow, AblationTable
     from matcher.associate import associate
+    from throughline.formats.recorded_tracks import rows_with
 
     def measured(name: str, ids: Mapping[str, int], same: bool = False) -> AblationRow:
         report = score(rows_with(site, tracks, ids))
@@ -83,17 +84,6 @@ def ablate(
     own = {track.tracklet.tracklet: -number for number, track in enumerate(tracks, 1)}
     limits = (measured("no joins at all", own), measured("these tracks, joined without error", {**own, **true_vehicle}))
     return AblationTable(("IDF1", "HOTA", "pairwise F1"), measured("as it is", base.ids), tuple(rows), limits)
-
-
-def rows_with(site: Site, tracks: Sequence[RecordedTrack], ids: Mapping[str, int]) -> list[AiCityRow]:
-    """The boxes of tracks with these ids (by tracklet id)."""
-    return [
-        AiCityRow(
-            site.camera(track.camera).number or 0, ids[track.tracklet.tracklet], box.frame, box.x, box.y, box.width, box.height
-        )
-        for track in tracks
-        for box in track.rows
-    ]
 
 
 def _turned(name: str, *, on: bool) -> Change:

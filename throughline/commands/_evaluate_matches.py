@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from throughline.commands._ablations import rows_with
 from throughline.commands._arguments import count
 from throughline.commands._evaluate_mtmc import add_truth
 from throughline.commands._evaluate_output import ToldReport, add_output, print_report
@@ -29,9 +28,6 @@ if TYPE_CHECKING:
 __all__ = ["add_arguments"]
 
 _Line = TypeVar("_Line")
-
-_GAP = 3.0
-"""Seconds out of sight after which a vehicle that comes back visits a camera anew."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -86,6 +82,7 @@ def _truth(site: Site, tracks: Sequence[RecordedTrack], rows: Sequence[AiCityRow
     from evaluation.matches import MatchTruth
     from evaluation.mtmc import true_vehicles
     from evaluation.visits import Visit, passages_of
+    from throughline.formats.recorded_tracks import rows_with
 
     vehicles = true_vehicles(rows, rows_with(site, tracks, {track.tracklet.tracklet: track.id for track in tracks}))
     visits = _visits(site, rows)
@@ -107,9 +104,8 @@ def _truth(site: Site, tracks: Sequence[RecordedTrack], rows: Sequence[AiCityRow
 
 def _visits(site: Site, rows: Sequence[AiCityRow]) -> list[Visit]:
     """Of the truth, in the site's time."""
-    from evaluation.visits import Visit
+    from evaluation.visits import visits_of
     from throughline.formats.recorded_tracks import frame_time
-    from throughline.times import seconds_between
 
     camera_of = {camera.number: camera for camera in site.cameras}
     frames: dict[tuple[int, int], list[int]] = {}
@@ -117,16 +113,11 @@ def _visits(site: Site, rows: Sequence[AiCityRow]) -> list[Visit]:
         if row.camera not in camera_of:
             raise FormatError(f"the truth has a camera {row.camera}, which the site {site.site} does not have")
         frames.setdefault((row.camera, row.id), []).append(row.frame)
-    visits = []
-    for (number, vehicle), seen in sorted(frames.items()):
-        camera = camera_of[number]
-        times = [frame_time(camera, frame) for frame in sorted(seen)]
-        first = times[0]
-        for before, now in zip(times, [*times[1:], None], strict=True):
-            if now is None or seconds_between(before, now) > _GAP:
-                visits.append(Visit(vehicle, camera.id, first, before))
-                first = now if now is not None else first
-    return visits
+    return [
+        visit
+        for (number, vehicle), seen in sorted(frames.items())
+        for visit in visits_of(vehicle, camera_of[number].id, (frame_time(camera_of[number], frame) for frame in seen))
+    ]
 
 
 def _sheets(

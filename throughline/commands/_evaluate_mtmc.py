@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from throughline.commands._ablations import ablate, rows_with
+from throughline.commands._ablations import ablate
 from throughline.commands._arguments import number_between
 from throughline.commands._evaluate_output import ToldReport, add_output, print_report
 from throughline.commands._exit import BAD_INPUT, CommandError
@@ -63,7 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--roi",
         type=Path,
         nargs="?",
-        const=Path(),
+        const=True,
         metavar="DIR",
         help="boxes with a corner outside of c001/roi.jpg, or c001.png, of this folder (without DIR: of that of --truth)",
     )
@@ -97,7 +97,7 @@ def _evaluated(options: argparse.Namespace) -> tuple[ToldReport, Report]:
 
 def _matched(options: argparse.Namespace) -> list[AiCityRow]:
     from matcher.associate import associate
-    from throughline.formats.recorded_tracks import read_recorded_tracks
+    from throughline.formats.recorded_tracks import read_recorded_tracks, rows_with
     from throughline.settings import load_site
 
     site = load_site(options.site)
@@ -108,7 +108,7 @@ def _matched(options: argparse.Namespace) -> list[AiCityRow]:
 def _ablated(options: argparse.Namespace) -> tuple[ToldReport, Report]:
     from evaluation.mtmc import evaluate_mtmc, true_vehicles
     from throughline.formats.aicity_scene import read_aicity_truth
-    from throughline.formats.recorded_tracks import read_recorded_tracks
+    from throughline.formats.recorded_tracks import read_recorded_tracks, rows_with
     from throughline.settings import load_site
 
     truth = read_aicity_truth(options.truth)
@@ -133,7 +133,7 @@ def _filters(options: argparse.Namespace, truth: Iterable[AiCityRow]) -> MtmcFil
 
     regions = {}
     if options.roi is not None:
-        regions = _regions(options.truth if options.roi == Path() else options.roi, {row.camera for row in truth})
+        regions = _regions(options.truth if options.roi is True else options.roi, {row.camera for row in truth})
     return MtmcFilters(regions, options.least_area, several_cameras=options.aicity, once_a_picture=options.aicity)
 
 

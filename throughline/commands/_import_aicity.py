@@ -17,7 +17,7 @@ from throughline.formats.aicity import AiCityRow, write_aicity
 from throughline.formats.aicity_scene import AiCityScene, SceneCamera
 from throughline.formats.cityflow_calibration import ground_of, read_calibration
 from throughline.formats.mot import read_mot, read_mot_tracks, write_mot
-from throughline.times import after, seconds_between, to_instant
+from throughline.times import Instant, after, seconds_between, to_instant
 
 if TYPE_CHECKING:
     from evaluation.visits import Visit
@@ -26,8 +26,6 @@ __all__ = ["import_scene"]
 
 _FPS = 10.0
 _SIZE = (1920, 1080)
-_GAP = 3.0
-"""Seconds out of sight after which a vehicle that comes back visits a camera anew."""
 _LEAST_TRIPS = 2
 _LONGEST_TRIP = 300.0
 """Seconds: who takes longer was somewhere else."""
@@ -166,21 +164,15 @@ def _links(scene: AiCityScene, cameras: Sequence[Mapping[str, Any]], truth: Sequ
 
 
 def _visits(scene: AiCityScene, cameras: Sequence[Mapping[str, Any]], truth: Sequence[AiCityRow]) -> list[Visit]:
-    from evaluation.visits import Visit
+    from evaluation.visits import visits_of
 
     rates = {camera["number"]: float(camera["recorded_fps"]) for camera in cameras}
     begins = {camera.number: (camera.id, camera.begins) for camera in scene.cameras}
-    seen: dict[tuple[int, int], list[int]] = {}
+    seen: dict[tuple[int, int], list[Instant]] = {}
     for row in truth:
-        seen.setdefault((row.camera, row.id), []).append(row.frame)
-    visits = []
-    for (number, vehicle), frames in seen.items():
-        camera, begin = begins[number]
-        ordered = np.sort(np.array(frames))
-        for part in np.split(ordered, np.flatnonzero(np.diff(ordered) > _GAP * rates[number]) + 1):
-            first, last = (after(to_instant((int(frame) - 1) / rates[number]), begin) for frame in (part[0], part[-1]))
-            visits.append(Visit(vehicle, camera, first, last))
-    return visits
+        time = after(to_instant((row.frame - 1) / rates[row.camera]), begins[row.camera][1])
+        seen.setdefault((row.camera, row.id), []).append(time)
+    return [visit for (number, vehicle), times in seen.items() for visit in visits_of(vehicle, begins[number][0], times)]
 
 
 def _comment(scene: AiCityScene, *, measured: bool) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from throughline.formats._rows import FormatError
+from throughline.formats.aicity import AiCityRow
 from throughline.formats.frames import read_frames
 from throughline.formats.mot import MotRow, read_mot_tracks
 from throughline.ground import GroundPlane
@@ -22,7 +23,7 @@ from throughline.settings import CameraSettings, Site
 from throughline.times import Instant, after, to_instant
 from throughline.types import ORIENTATIONS, VEHICLE_COLOURS, VEHICLE_TYPES, ClockSource, FloatArray
 
-__all__ = ["RecordedTrack", "frame_time", "read_recorded_tracks"]
+__all__ = ["RecordedTrack", "frame_time", "read_recorded_tracks", "rows_with"]
 
 _MODEL = "recorded"
 _ROWS = ("embeddings", "type", "colour", "orientation")
@@ -73,6 +74,16 @@ def read_recorded_tracks(folder: Path, site: Site) -> list[RecordedTrack]:
         raise FormatError(f"{folder}: expected <camera>.txt for cameras of the site, such as {site.cameras[0].id}.txt")
     tracks = [track for path in files for track in _camera(path, site.camera(path.stem), site.site)]
     return sorted(tracks, key=lambda track: (track.tracklet.end, track.tracklet.tracklet))
+
+
+def rows_with(site: Site, tracks: Iterable[RecordedTrack], ids: Mapping[str, int]) -> list[AiCityRow]:
+    """The boxes of tracks with these ids, by tracklet id; of a camera without a number as those of camera 0."""
+    numbers = {camera.id: camera.number or 0 for camera in site.cameras}
+    return [
+        AiCityRow(numbers[track.camera], ids[track.tracklet.tracklet], box.frame, box.x, box.y, box.width, box.height)
+        for track in tracks
+        for box in track.rows
+    ]
 
 
 def _camera(path: Path, camera: CameraSettings, site: str) -> list[RecordedTrack]:
