@@ -33,9 +33,9 @@ def import_crops(source: Path, out: Path) -> list[str]:
     there = {source / folder: part for folder, part in _PARTS.items() if (source / folder).is_dir()}
     if not there:
         raise FormatError(f"{source}: expected {'/, '.join(_PARTS)}/, or some of them")
+    parts = {part: read_reid_part(folder) for folder, part in there.items()}
     told = []
-    for folder, part in there.items():
-        crops = read_reid_part(folder)
+    for part, crops in parts.items():
         (out / part).mkdir(parents=True, exist_ok=True)
         _write_index(out / part, crops)
         vehicles = len({crop.vehicle for crop in crops})

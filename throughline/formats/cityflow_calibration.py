@@ -39,6 +39,8 @@ _BOX_ON_THE_ROAD: Final = 2.0
 _LONGEST_STREET: Final = 3000.0
 """Metres between any two places in the lower part of one picture."""
 _GRID: Final = 9
+_COEFFICIENTS: Final = (4, 5, 8, 12, 14)
+"""How many there may be of a lens, as OpenCV counts them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ class CityFlowCalibration:
         path: The file.
         homography: 3 x 3, exactly as written.
         intrinsic: (3, 3) camera matrix in pixels; None: straight lines are straight in the picture.
-        distortion: (4,) k1, k2, p1, p2 as OpenCV takes them; None with ``intrinsic``.
+        distortion: (4,) k1, k2, p1, p2, or more, as OpenCV takes them; None with ``intrinsic``.
         reprojection_error: Pixels; None: not told.
     """
 
@@ -80,6 +82,8 @@ def read_calibration(path: Path) -> CityFlowCalibration:
                 f"{path}:{number}: expected 'Homography matrix: ...' or another line of a calibration, found {name!r}"
             )
         matrix = _matrix(values)
+        if key == _DISTORTION and matrix is not None and len(matrix[0]) not in _COEFFICIENTS:
+            raise FormatError(f"{path}:{number}: expected {' or '.join(map(str, _COEFFICIENTS))} {key}, found {len(matrix[0])}")
         if matrix is None or len(matrix) != rows or any(len(row) != (columns or len(row)) for row in matrix):
             shape = "numbers" if columns is None else f"{rows} x {columns} numbers, rows with ; between"
             raise FormatError(f"{path}:{number}: expected {shape} after '{key}'")
@@ -158,7 +162,7 @@ def _fitted(path: Path, intrinsic: Floats, distortion: Floats, straight: Floats,
     seen = cv2.undistortPoints(pixels.reshape(-1, 1, 2), intrinsic, distortion, P=intrinsic).reshape(-1, 2)
     places = np.column_stack((seen, np.ones(len(seen)))) @ straight.T
     # Points above the horizon have no place; which side of it is below, the lower edge tells.
-    below = places[:, 2] * np.sign(places[-_GRID // 2, 2]) > 0
+    below = np.isfinite(places).all(axis=1) & (places[:, 2] * np.sign(places[-_GRID // 2, 2]) > 0)
     places = places[below, :2] / places[below, 2:]
     origin = np.median(places, axis=0)
     unit = METRES_A_DEGREE * np.array((1.0, math.cos(math.radians(float(origin[0])))))

@@ -98,6 +98,10 @@ def test_a_bent_picture_is_straightened_as_well_as_a_homography_can(tmp_path: Pa
         ("Homography matrix: 1 2 3;2 4 6;7 8 9\n", "cannot be inverted"),
         ("Reprojection error: 3\n", "expected a line 'Homography matrix"),
         ("1 0 0;0 1 0;0 0 1\nDistortion coefficients: 1 2 3 4\n", "expected both an intrinsic"),
+        (
+            "1 0 0;0 1 0;0 0 1\nDistortion coefficients: 1 2\n",
+            ":2: expected 4 or 5 or 8 or 12 or 14 distortion coefficients, found 2",
+        ),
         ("1 0 0;0 1 0;0 0 1\n\nPose: 4\n", ":3: expected 'Homography matrix"),
     ],
 )
