@@ -8,7 +8,9 @@ const copy = (id) => element(id).content.firstElementChild.cloneNode(true);
 const pause = (time) => new Promise((done) => setTimeout(done, time));
 
 // Neighbouring numbers get hues far apart; one vehicle has one colour at all cameras.
-const colour = (vehicle) => `hsl(${(vehicle * 137.508) % 360} 90% 62%)`;
+const hue = (vehicle) => (vehicle * 137.508) % 360;
+const colour = (vehicle) => `hsl(${hue(vehicle)} 90% ${[62, 74, 54][vehicle % 3]}%)`;
+const ink = (vehicle) => (hue(vehicle) > 215 && hue(vehicle) < 290 ? "#fff" : "#000");
 
 const cameras = new Map(); // id -> {canvas, state}
 const matches = new Map(); // tracklet -> list item
@@ -20,19 +22,19 @@ function box(context, track, scale) {
   const again = track.cameras.length > 1;
   const known = track.vehicle !== null;
   const shade = known ? colour(track.vehicle) : "#ffffffb0";
-  context.lineWidth = (again ? 4 : 2) * scale;
+  context.lineWidth = (again ? 3 : 1.5) * scale;
   context.strokeStyle = shade;
   context.strokeRect(left, top, right - left, bottom - top);
   if (!known) return;
-  context.font = `${again ? "bold " : ""}${Math.round(15 * scale)}px system-ui, sans-serif`;
+  context.font = `${again ? "bold " : ""}${Math.round(13 * scale)}px system-ui, sans-serif`;
   const text = again ? `${track.vehicle} ✓` : `${track.vehicle}`;
   const width = context.measureText(text).width + 8 * scale;
-  const height = 19 * scale;
+  const height = 16 * scale;
   const y = Math.max(0, top - height);
   context.fillStyle = shade;
   context.fillRect(left - context.lineWidth / 2, y, width, height);
-  context.fillStyle = "#000";
-  context.fillText(text, left + 4 * scale - context.lineWidth / 2, y + 14.5 * scale);
+  context.fillStyle = ink(track.vehicle);
+  context.fillText(text, left + 4 * scale - context.lineWidth / 2, y + 12.5 * scale);
 }
 
 async function draw(canvas, frame) {
@@ -46,7 +48,8 @@ async function draw(canvas, frame) {
   const context = canvas.getContext("2d");
   context.drawImage(picture, 0, 0);
   const order = [...frame.tracks].sort((a, b) => a.cameras.length - b.cameras.length);
-  for (const track of order) box(context, track, Math.max(0.6, frame.width / 960));
+  const scale = frame.width / Math.max(200, canvas.clientWidth); // lines and letters are as large on every screen
+  for (const track of order) box(context, track, scale);
 }
 
 async function watch(id, canvas) {
@@ -101,10 +104,12 @@ function fill(item, match) {
   const fresh = item.className === "match" || item.classList.contains("fresh");
   item.className = `match ${match.kind}${fresh ? " fresh" : ""}`;
   item.style.setProperty("--hue", colour(match.vehicle));
+  item.style.setProperty("--on-hue", ink(match.vehicle));
   part(".number").textContent = match.vehicle;
   const travel = match.travel === null ? "" : ` after ${match.travel.toFixed(1)} s`;
-  part(".way").textContent = match.from === match.to ? `goes on at ${match.to}` : `${match.from} → ${match.to}${travel}`;
-  part(".kind").textContent = `${match.kind} · ${match.time}`;
+  part(".way").textContent = match.from === match.to ? `goes on at ${match.to}` : `${match.from} → ${match.to}`;
+  part(".kind").textContent = `${match.kind}${travel}`;
+  part(".kind").title = `began at ${match.time} UTC`;
   part(".verdict").textContent = match.right === null ? "" : match.right ? "✓ true" : "✗ wrong";
   part(".verdict").className = `verdict ${match.right === null ? "" : match.right ? "right" : "wrong"}`;
   part(".shots").replaceChildren(...match.shots.map(shot));
@@ -112,7 +117,7 @@ function fill(item, match) {
   part(".bar i").style.width = `${100 * probability}%`;
   part(".probability b").textContent = match.probability === null ? "" : probability.toFixed(3);
   part(".reasons").replaceChildren(
-    ...match.reasons.map(({ term, llr, raw, unit }) => {
+    ...match.reasons.filter(({ llr }) => Math.abs(llr) >= 0.05).map(({ term, llr, raw, unit }) => {
       const line = document.createElement("li");
       const sum = document.createElement("b");
       sum.textContent = `${llr < 0 ? "−" : "+"}${Math.abs(llr).toFixed(1)}`;

@@ -12,7 +12,6 @@ import cv2
 import numpy as np
 
 from evaluation.calibration import calibration_report
-from evaluation.charts import reliability_chart
 from evaluation.contact_sheet import draw_ranking, to_jpeg
 from evaluation.delays import Delays
 from evaluation.labelling import CameraTruth
@@ -220,10 +219,12 @@ def _without_truth(title: str, recording: Recording, machine: dict[str, Any]) ->
     opening: list[Block] = [told, Table(("link", "matches", "mean probability", "median travel time"), rows)] if rows else [told]
     standing: list[Block] = ["No provisional match was decided for good."]
     if stood.bins:
-        note = (
-            "how many stood when they were decided for good, over their probability. This is not the truth, but has to hold too."
-        )
-        standing = [f"Of {stood.count} provisional matches, {note}", reliability_chart(stood)]
+        note = "how many stood when they were decided for good, by their probability. This is not the truth, but has to hold too."
+        parts = [(part.count, part.probability, part.right) for part in stood.bins]
+        standing = [
+            f"Of {stood.count} provisional matches, {note}",
+            Table(("matches", "mean probability", "share that stood"), parts),
+        ]
     sections: list[tuple[str, Sequence[Block]]] = [("Did first decisions stand?", standing)]
     sections += _sheet(recording.events, recording, None)
     report = _with_machine(Report("Throughline demo: what was matched", opening, sections), title, machine, None)
@@ -250,7 +251,10 @@ def _sheet(events: Sequence[MatchEvent], recording: Recording, right: Any) -> li
     for number, event in enumerate(chosen):
         verdict = None if right is None else bool(right(event))
         earlier, later = (_decoded(recording.shots[name]) for name in (_joined(event), event.tracklet.tracklet))
-        row = draw_ranking(earlier, [(later, verdict is not False, f"{event.probability or 0.0:.3f}")], text=_camera(event))
+        below = f"{event.probability or 0.0:.3f}"
+        row = draw_ranking(earlier, [] if verdict is None else [(later, verdict, below)], text=_camera(event))
+        if verdict is None:
+            row = np.concatenate([row, draw_ranking(later, [], text=below)], axis=1)
         because = ", ".join(f"{term.term.replace('_', ' ')} {term.llr:+.1f}" for term in event.evidence)
         told = "" if verdict is None else "right: " if verdict else "wrong: "
         caption = f"{told}{_camera(event)} to {event.tracklet.camera}, probability {event.probability or 0.0:.3f} ({because})"

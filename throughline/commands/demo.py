@@ -8,6 +8,7 @@ import contextlib
 import os
 import socket
 import sys
+import threading
 import webbrowser
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -168,7 +169,7 @@ def _tell_where(screen: Any, page: str, path: Path, site: Site, ports: Mapping[s
     screen.say(f"  {command} search PICTURE --site {path}")
     screen.say(f"Metrics: http://127.0.0.1:{ports['metrics']}/metrics. Ctrl-C ends the demo early, with its report.")
     if not (options.no_browser or options.json) and _has_display():
-        webbrowser.open(page)
+        threading.Thread(target=webbrowser.open, args=(page,), daemon=True).start()  # some browsers return when they are closed
 
 
 def _has_display() -> bool:
