@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from evaluation.charts import bars_chart
 from evaluation.report import Block, Cell, Report, Table
 
 __all__ = ["AblationRow", "AblationTable"]
@@ -68,11 +69,13 @@ class AblationTable:
         return Report(title, self.blocks())
 
     def blocks(self) -> Sequence[Block]:
-        """What a report has of it: the table, and what it says."""
+        """What a report has of it: the table, and a bar for each row."""
         header = ("", *(text for measure in self.measures for text in (measure, "change")))
         rows: list[Sequence[Cell]] = [self._cells(self.base, None)]
         rows += [self._cells(row, self.base) for row in (*self.rows, *self.limits)]
-        return ["One thing is changed at a time; `=` where nothing was decided otherwise.", Table(header, rows)]
+        bars = {row.name.replace("`", ""): row.values[0] for row in (self.base, *self.rows, *self.limits)}
+        told = "One thing is changed at a time; `=` where nothing was decided otherwise."
+        return [told, Table(header, rows), bars_chart("ablation", self.measures[0], bars)]
 
     def _cells(self, row: AblationRow, base: AblationRow | None) -> list[Cell]:
         cells: list[Cell] = [row.name]

@@ -34,6 +34,7 @@ _COLOURS = 4
 _WIDTH, _HEIGHT = 640, 360
 _LEFT, _RIGHT, _TOP, _BOTTOM = 56, 16, 34, 46
 _BAR, _BAR_GAP = 16, 8
+_LONGEST_LABEL = 36
 _CHARACTER = 6.6
 """Pixels of an average character of a label."""
 
@@ -148,7 +149,7 @@ def bar_plot(title: str, labels: Sequence[str], values: Sequence[float], x: Axis
         values: As many.
         x: What the bars measure, from ``low`` on.
     """
-    left = round(min(240.0, max(map(len, labels), default=0) * _CHARACTER) + 12)
+    left = round(min(_LONGEST_LABEL, max(map(len, labels), default=0)) * _CHARACTER + 12)
     right, height = _WIDTH - 64, len(labels) * (_BAR + _BAR_GAP)
     bottom = 8 + height
     parts = []
@@ -160,7 +161,7 @@ def bar_plot(title: str, labels: Sequence[str], values: Sequence[float], x: Axis
         top, middle = 8 + place * (_BAR + _BAR_GAP), 8 + place * (_BAR + _BAR_GAP) + _BAR / 2 + 4
         length = x.share(value) * (right - left)
         parts += [
-            f'<text x="{left - 6}" y="{middle:.1f}" text-anchor="end">{html.escape(label[:36])}</text>',
+            f'<text x="{left - 6}" y="{middle:.1f}" text-anchor="end">{html.escape(_shortened(label))}</text>',
             f'<rect x="{left}" y="{top}" width="{length:.1f}" height="{_BAR}" rx="2" style="fill: var(--plot-1)"/>',
             f'<text x="{left + length + 6:.1f}" y="{middle:.1f}">{value:.3f}</text>',
         ]
@@ -215,6 +216,10 @@ def _svg(title: str, width: int, height: int, parts: Sequence[str]) -> str:
     label = html.escape(title, quote=True)
     head = f'<svg class="plot" xmlns="http://www.w3.org/2000/svg" role="img" aria-label="{label}"'
     return "\n".join([f'{head} viewBox="0 0 {width} {height}" width="{width}" height="{height}">', *parts, "</svg>"])
+
+
+def _shortened(label: str) -> str:
+    return label if len(label) <= _LONGEST_LABEL else f"{label[: _LONGEST_LABEL - 1]}…"
 
 
 def _number(value: float) -> str:
