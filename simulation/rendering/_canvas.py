@@ -14,7 +14,20 @@ import numpy.typing as npt
 from simulation.city.cameras import NEAR, CityCamera, Floats
 from simulation.rendering.vertices import COLUMNS, Vertices
 
-__all__ = ["FAR", "Drawable", "Program", "RenderingError", "View", "camera_view", "canvas", "cube_views", "parallel_view", "shadow_map"]
+__all__ = [
+    "FAR",
+    "Drawable",
+    "Program",
+    "RenderingError",
+    "ShadowMap",
+    "View",
+    "camera_view",
+    "canvas",
+    "cube_views",
+    "parallel_view",
+    "shadow_map",
+    "sky_directions",
+]
 
 FAR = 700.0
 """Metres in front of a camera beyond which nothing is drawn."""
@@ -42,10 +55,11 @@ def canvas() -> moderngl.Context:
         RenderingError: there is no EGL with a driver.
     """
     try:
-        return moderngl.create_context(standalone=True, backend="egl", libgl="libGL.so.1", libegl="libEGL.so.1", require=330)
+        where: dict[str, Any] = {"backend": "egl", "libgl": "libGL.so.1", "libegl": "libEGL.so.1"}
+        return moderngl.create_context(standalone=True, require=330, **where)
     except Exception as error:  # moderngl and glcontext raise plain exceptions of several kinds
         raise RenderingError(
-            f"no OpenGL without a screen ({error}); expected EGL with Mesa's drivers: apt-get install libegl1 libgl1-mesa-dri libgl1"
+            f"no OpenGL without a screen ({error}); expected Mesa's: apt-get install libegl1 libgl1 libgl1-mesa-dri"
         ) from error
 
 
@@ -123,7 +137,9 @@ class Drawable:
         context = canvas()
         self._rows = context.buffer(what.rows.tobytes()) if len(what.rows) else None
         self._index = {
-            name: context.buffer(triangles.tobytes()) for name, triangles in (("solid", what.solid), ("clear", what.clear)) if len(triangles)
+            name: context.buffer(triangles.tobytes())
+            for name, triangles in (("solid", what.solid), ("clear", what.clear))
+            if len(triangles)
         }
         self._arrays: dict[tuple[int, str], moderngl.VertexArray] = {}
 
@@ -169,7 +185,10 @@ def shadow_map(size: int) -> ShadowMap:
 def sky_directions(count: int, generator: np.random.Generator) -> npt.NDArray[np.float64]:
     """(count, 3): unit vectors evenly over the sky above 6 degrees."""
     number = np.arange(count) + generator.uniform(0, 1)
-    up = math.sin(math.radians(6)) + (1 - math.sin(math.radians(6))) * (np.arange(count) + generator.uniform(0.2, 0.8, count)) / count
+    up = (
+        math.sin(math.radians(6))
+        + (1 - math.sin(math.radians(6))) * (np.arange(count) + generator.uniform(0.2, 0.8, count)) / count
+    )
     turn = number * math.pi * (3 - math.sqrt(5))
     level = np.sqrt(1 - up**2)
     return np.stack((np.cos(turn) * level, np.sin(turn) * level, up), 1)

@@ -101,7 +101,8 @@ float brick_joint(vec2 at) {
     return max(smoothstep(0.44, 0.48, inside.x), smoothstep(0.40, 0.46, inside.y));
 }
 vec3 ground(vec2 at, float edge) {
-    float large = cloudy(at * 0.07), middle = cloudy(at * 0.9 + 5.0), fine = hash(floor(at * 45.0)), grain = hash(floor(at * 110.0));
+    float large = cloudy(at * 0.07), middle = cloudy(at * 0.9 + 5.0), fine = hash(floor(at * 45.0));
+    float grain = hash(floor(at * 110.0));
     if (edge < 0.0) {
         vec3 base = vec3(0.118, 0.116, 0.115) * (0.75 + 0.5 * large) * (0.86 + 0.28 * middle);
         base *= 0.82 + 0.24 * fine + 0.16 * grain;
@@ -149,7 +150,8 @@ vec3 surface(vec3 albedo, vec3 facing) {
         return albedo * (0.72 + 0.2 * streak + 0.25 * stain) * mix(0.7, 1.0, smoothstep(0.0, 0.9, place.z + 0.4 * streak));
     }
     if (kind == 7) {
-        vec3 stone = albedo * (0.6 + 0.8 * hash(floor(vec2(along.x + 0.125 * mod(floor(along.y / 0.075), 2.0), along.y) / vec2(0.25, 0.075))));
+        float shift = 0.125 * mod(floor(along.y / 0.075), 2.0);
+        vec3 stone = albedo * (0.6 + 0.8 * hash(floor(vec2(along.x + shift, along.y) / vec2(0.25, 0.075))));
         return mix(stone, vec3(0.33, 0.31, 0.28), 0.8 * brick_joint(along)) * (0.7 + 0.5 * cloudy(along * 0.5));
     }
     if (kind == 8) {
@@ -157,8 +159,11 @@ vec3 surface(vec3 albedo, vec3 facing) {
         float joint = max(smoothstep(0.492, 0.497, inside.x), smoothstep(0.490, 0.496, inside.y));
         return albedo * (0.7 + 0.5 * cloudy(along * vec2(0.9, 0.3))) * (1.0 - 0.5 * joint);
     }
-    if (kind == 9) return albedo * (0.55 + 0.6 * hash(floor(vec2(along.x / 0.3 + 0.5 * mod(floor(along.y / 0.24), 2.0), along.y / 0.24))))
-        * (0.75 + 0.5 * cloudy(place.xy * 0.7));
+    if (kind == 9) {
+        float shift = 0.5 * mod(floor(along.y / 0.24), 2.0);
+        float tile = hash(floor(vec2(along.x / 0.3 + shift, along.y / 0.24)));
+        return albedo * (0.55 + 0.6 * tile) * (0.75 + 0.5 * cloudy(place.xy * 0.7));
+    }
     if (kind == 11) return albedo * (0.5 + cloudy(vec2(along.x * 14.0, along.y * 3.0)));
     if (kind == 13) return albedo * (0.75 + 0.35 * hash(floor(along / vec2(1.0, 9.0)))) * (0.85 + 0.3 * cloudy(place.xy * 5.0));
     return albedo * (0.9 + 0.2 * cloudy(place.xy * 1.9 + place.z));
@@ -196,7 +201,7 @@ void main() {
 
 
 def static(kind: int) -> tuple[str, str]:
-    """The shaders for surfaces of one kind that stand still: a software driver computes all branches, so each kind has its own."""
+    """The shaders of one kind of surface that stands still: a software driver computes all branches, so each has its own."""
     return _MESH_VERTEX, f"{_HEAD}const int kind = {kind};\n" + _STATIC_FRAGMENT.replace("flat in int kind;", "")
 
 

@@ -17,26 +17,15 @@ from simulation.city.cameras import CityCamera
 from simulation.city.scenario import Scenario
 from simulation.city.storage import load_sightings, save_sightings, shipped_scenario
 from simulation.rendering.layout import Layout, plan_layout
-from simulation.rendering.lens import CameraTraits, Lens, traits_drawn
-from simulation.rendering.light import Light
+from simulation.rendering.lens import DEMO_TRAITS, Lens, traits_drawn
+from simulation.rendering.light import DEMO_LIGHT
 from simulation.rendering.mesh import Model
 from simulation.rendering.renderer import PlacedVehicle, Renderer
 from simulation.rendering.scene import scene_before
 from simulation.rendering.truth import TruthRows
 from simulation.rendering.vehicles import build_vehicle
 
-__all__ = ["DEMO_LIGHT", "DEMO_TRAITS", "Options", "main", "render_camera", "vehicles_at"]
-
-DEMO_LIGHT = Light(azimuth=215.0, elevation=44.0, overcast=0.42, seed=6)
-"""An afternoon with clouds that pass."""
-
-DEMO_TRAITS = {
-    "c01": CameraTraits(seed=1),
-    "c02": CameraTraits(balance=(1.05, 1.0, 0.93), level=0.33, saturation=0.95, blur=0.85, sharpening=0.25, seed=2),
-    "c03": CameraTraits(balance=(0.95, 1.0, 1.06), level=0.27, gamma=2.35, noise=3.6, colour_noise=3.0, sharpening=0.2, seed=3),
-    "c04": CameraTraits(level=0.26, contrast=1.08, saturation=0.85, sharpening=0.6, corners=0.28, noise=2.6, seed=4),
-}
-"""The demo's cameras: an ordinary one, a warm and soft one, a cold and noisy one, and a hard one with dark corners."""
+__all__ = ["Options", "main", "render_camera", "vehicles_at"]
 
 _NEAR = 130.0
 """Metres from a camera's foot up to which vehicles are drawn."""
@@ -74,7 +63,9 @@ def vehicles_at(scenario: Scenario, models: dict[int, Model], camera: CityCamera
     return placed
 
 
-def render_camera(scenario: Scenario, layout: Layout, camera: CityCamera, folder: Path, options: Options) -> Iterator[tuple[int, int]]:
+def render_camera(
+    scenario: Scenario, layout: Layout, camera: CityCamera, folder: Path, options: Options
+) -> Iterator[tuple[int, int]]:
     """Renders one camera's clip and truth into ``folder``; yields the number of frames done and of all.
 
     The truth appears before the clip, so that a clip that is there is complete.
@@ -122,20 +113,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     layout = plan_layout(scenario.roads, scenario.cameras, scenario.seed)
     for camera in chosen:
         if (given.out / f"{camera.id}.mp4").exists():
-            print(f"{camera.id}: there already", flush=True)
+            _say(f"{camera.id}: there already")
             continue
         started = time.monotonic()
+        _say(f"{camera.id}: drawing what stands still")
         for done, count in render_camera(scenario, layout, camera, given.out, options):
             if done % 50 == 0 or done == count:
-                print(f"{camera.id}: frame {done} of {count}, {time.monotonic() - started:.0f} s", flush=True)
+                _say(f"{camera.id}: frame {done} of {count}, {time.monotonic() - started:.0f} s")
     parts = [_partial(given.out, camera) for camera in scenario.cameras]
     if all(part.exists() for part in parts):
         truth = {camera: rows for part in parts for camera, rows in load_sightings(part).items()}
         save_sightings(list(truth.values()), given.out / "truth.npz")
         for part in parts:
             part.unlink()
-        print(f"{given.out / 'truth.npz'}: {sum(map(len, truth.values()))} boxes", flush=True)
+        _say(f"{given.out / 'truth.npz'}: {sum(map(len, truth.values()))} boxes")
     return 0
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

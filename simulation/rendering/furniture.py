@@ -17,7 +17,9 @@ _WOOD = Material((0.42, 0.33, 0.25), roughness=0.9)
 
 def lamp_parts(place: Floats, heading: float) -> list[Part]:
     """A street lamp whose arm reaches towards ``heading``."""
-    path = moved(np.array(((0, 0, 0), (0, 0, 4.0), (0, 0, 7.2), (0, 0.25, 7.8), (0, 0.9, 8.05), (0, 1.7, 8.1))), (*place, 0.0), heading)
+    path = moved(
+        np.array(((0, 0, 0), (0, 0, 4.0), (0, 0, 7.2), (0, 0.25, 7.8), (0, 0.9, 8.05), (0, 1.7, 8.1))), (*place, 0.0), heading
+    )
     head = moved(np.array(((0.0, 1.9, 7.98),)), (*place, 0.0), heading)[0]
     return [
         tube("plain", path, (0.10, 0.08, 0.06, 0.05, 0.045, 0.04), _STEEL),
@@ -48,8 +50,12 @@ def sign_parts(place: Floats, heading: float, seed: int) -> list[Part]:
     generator = np.random.default_rng((seed, 19))
     parts = [tube("plain", np.array(((*place, 0.0), (*place, 2.9))), 0.035, _STEEL)]
     kind = int(generator.integers(4))
-    outer, inner, sides = (((0.75, 0.10, 0.10), (0.93, 0.93, 0.92), 20), ((0.12, 0.27, 0.62), (0.12, 0.27, 0.62), 20),
-                           ((0.12, 0.27, 0.62), (0.92, 0.92, 0.92), 4), ((0.92, 0.92, 0.90), (0.93, 0.76, 0.10), 4))[kind]
+    outer, inner, sides = (
+        ((0.75, 0.10, 0.10), (0.93, 0.93, 0.92), 20),
+        ((0.12, 0.27, 0.62), (0.12, 0.27, 0.62), 20),
+        ((0.12, 0.27, 0.62), (0.92, 0.92, 0.92), 4),
+        ((0.92, 0.92, 0.90), (0.93, 0.76, 0.10), 4),
+    )[kind]
     at = moved(np.array(((0, 0.05, 2.5), (0, 0.06, 2.5))), (*place, 0.0), heading)
     parts.append(disc("plain", at[0], 0.34, heading, Material(outer, roughness=0.5), sides))
     parts.append(disc("plain", at[1], 0.24, heading, Material(inner, roughness=0.5), sides))
@@ -82,5 +88,22 @@ def bin_parts(place: Floats, seed: int) -> list[Part]:
     """A litter bin, or a cabinet of switches."""
     generator = np.random.default_rng((seed, 29))
     if generator.random() < 0.5:
-        return [tube("plain", np.array(((*place, 0.25), (*place, 1.0))), 0.22, Material((0.16, 0.24, 0.18), roughness=0.6), 12, closed=True)]
-    return [box("plain", (*place, 0.0), (0.75, 0.40, 1.25), float(generator.uniform(0, 180)), Material((0.50, 0.52, 0.50), roughness=0.7))]
+        return [
+            tube(
+                "plain",
+                np.array(((*place, 0.25), (*place, 1.0))),
+                0.22,
+                Material((0.16, 0.24, 0.18), roughness=0.6),
+                12,
+                closed=True,
+            )
+        ]
+    return [
+        box(
+            "plain",
+            (*place, 0.0),
+            (0.75, 0.40, 1.25),
+            float(generator.uniform(0, 180)),
+            Material((0.50, 0.52, 0.50), roughness=0.7),
+        )
+    ]

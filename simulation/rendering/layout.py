@@ -72,7 +72,7 @@ class _Sight:
         axes = np.array(((np.cos(turn), -np.sin(turn), 0), (np.sin(turn), np.cos(turn), 0), (0, 0, 1)))
         for eye, targets, hidden in self._lines:
             start = axes @ (eye - middle)
-            if (np.abs(start) < half + (2.5, 2.5, 1.0)).all():
+            if (np.abs(start) < half + np.array((2.5, 2.5, 1.0))).all():
                 return False
             if not len(targets):
                 continue
@@ -91,7 +91,7 @@ class _Sight:
 
 def _spots(road: Road) -> Floats:
     if road.kind == "junction":
-        return road.centre.mean(0)[None]
+        return np.asarray(road.centre.mean(0)[None])
     line = edge_lines(road, 2.0)
     return np.concatenate([(line[0][::-1] * (1 - share) + line[1] * share) for share in (0.25, 0.75)])
 
@@ -127,14 +127,18 @@ class _Planner:
         for camera in self.cameras:
             seen = camera.to_camera(np.column_stack((building.corners(), np.full(4, 3.0))))
             if (np.hypot(*(building.corners() - np.array(camera.position[:2])).T) < 9).any() or (
-                np.hypot(seen[:, 0], seen[:, 2]).min() < 30 and (np.abs(seen[:, 0]) < 0.55 * seen[:, 2]).any() and seen[:, 2].max() > 0
+                np.hypot(seen[:, 0], seen[:, 2]).min() < 30
+                and (np.abs(seen[:, 0]) < 0.55 * seen[:, 2]).any()
+                and seen[:, 2].max() > 0
             ):
                 return False
         covered = self.cells(building.corners(apart))
         if self.taken[covered].any():
             return False
         middle = np.array((*building.place, building.height / 2 + 1))
-        if not self.sight.allows(middle, np.array((size[0] / 2, size[1] / 2, building.height / 2 + 1)), heading, 0.004, total=0.03):
+        if not self.sight.allows(
+            middle, np.array((size[0] / 2, size[1] / 2, building.height / 2 + 1)), heading, 0.004, total=0.03
+        ):
             return False
         self.taken[self.cells(building.corners(0.6))] = 1
         self.layout.buildings.append(building)
@@ -160,7 +164,7 @@ class _Planner:
             right, _, ahead = camera.to_camera(np.array(((*place, 1.0),)))[0]
             if np.hypot(right, ahead) < (24 if abs(right) < 0.5 * ahead else 6):
                 return
-        if 0.25 < self.layout.area.at(place[None])[0] and not self.is_taken(place):
+        if self.layout.area.at(place[None])[0] > 0.25 and not self.is_taken(place):
             self.layout.posts.append((name, place, heading, self.next_seed()))
 
 
@@ -202,13 +206,17 @@ def _street_side(planner: _Planner, road: Road, side: int, line: Floats) -> None
         step += int(generator.integers(10, 19))
     for step in range(int(generator.integers(10, 20)), steps - 3, 38):
         if free[step]:
-            planner.post("sign", line[step] + 0.5 * right[step], float(np.degrees(np.arctan2(*(-along[step] if side else along[step])))))
+            planner.post(
+                "sign", line[step] + 0.5 * right[step], float(np.degrees(np.arctan2(*(-along[step] if side else along[step]))))
+            )
     for step in range(2, steps - 6, 5):
         if free[step : step + 5].all() and not houses[step : step + 5].any():
             _plot(planner, generator, line[step : step + 6], right[step : step + 6])
 
 
-def _houses(planner: _Planner, generator: np.random.Generator, line: Floats, right: Floats, free: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+def _houses(
+    planner: _Planner, generator: np.random.Generator, line: Floats, right: Floats, free: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.bool_]:
     """Rows of houses; returns before which steps of the line they stand right behind the pavement."""
     close = np.zeros(len(line), bool)
     step, tall = 2, int(generator.integers(2, 5))
@@ -240,7 +248,9 @@ def _plot(planner: _Planner, generator: np.random.Generator, line: Floats, right
     if kind == "shrubs":
         for _ in range(3):
             place = start + generator.random() * (end - start) + generator.uniform(0.3, 1.5) * right[0]
-            planner.layout.shrubs.append((float(place[0]), float(place[1]), float(generator.uniform(0.8, 1.9)), planner.next_seed()))
+            planner.layout.shrubs.append(
+                (float(place[0]), float(place[1]), float(generator.uniform(0.8, 1.9)), planner.next_seed())
+            )
     elif kind != "nothing":
         planner.layout.lines.append((kind, start, end, planner.next_seed()))
 
@@ -254,7 +264,10 @@ def _signals(planner: _Planner) -> None:
         forward = road.centre[-1] - road.centre[-2]
         forward = forward / np.hypot(*forward)
         end = road.centre[-1]
-        if not any(cv2.pointPolygonTest(j.centre.astype(np.float32).reshape(-1, 1, 2), tuple(map(float, end + 1.5 * forward)), True) > -1 for j in junctions):
+        if not any(
+            cv2.pointPolygonTest(j.centre.astype(np.float32).reshape(-1, 1, 2), tuple(map(float, end + 1.5 * forward)), True) > -1
+            for j in junctions
+        ):
             continue
         side = np.array((forward[1], -forward[0]))
         half = road.lanes * road.lane_width / 2
@@ -268,7 +281,7 @@ def _surroundings(planner: _Planner) -> None:
     width, height = planner.extent
     for x in np.arange(8.0, width - 8, 19.0):
         for y in np.arange(8.0, height - 8, 19.0):
-            place = np.array(planner.corner) + (x, y) + generator.uniform(-5, 5, 2)
+            place = np.array((planner.corner[0] + x, planner.corner[1] + y)) + generator.uniform(-5, 5, 2)
             apart = float(planner.layout.area.at(place[None])[0])
             if apart < 8 or planner.is_taken(place):
                 continue

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from throughline.types import Image
 
-__all__ = ["CameraTraits", "Lens", "traits_drawn"]
+__all__ = ["DEMO_TRAITS", "CameraTraits", "Lens", "traits_drawn"]
 
 _METERED = 0.985
 """Quantile of brightness above which exposure cares for nothing: lamps and mirrored sun."""
@@ -50,6 +50,15 @@ class CameraTraits:
     seed: int = 0
 
 
+DEMO_TRAITS = {
+    "c01": CameraTraits(seed=1),
+    "c02": CameraTraits(balance=(1.05, 1.0, 0.93), level=0.33, saturation=0.95, blur=0.85, sharpening=0.25, seed=2),
+    "c03": CameraTraits(balance=(0.95, 1.0, 1.06), level=0.27, gamma=2.35, noise=3.6, colour_noise=3.0, sharpening=0.2, seed=3),
+    "c04": CameraTraits(level=0.26, contrast=1.08, saturation=0.85, sharpening=0.6, corners=0.28, noise=2.6, seed=4),
+}
+"""The demo's cameras: an ordinary one, a warm and soft one, a cold and noisy one, and a hard one with dark corners."""
+
+
 class Lens:
     """Develops the pictures of one camera, one after the other.
 
@@ -81,7 +90,7 @@ class Lens:
         self._gain = wanted if not self._gain else self._gain * (wanted / self._gain) ** (0.85 * share)
         shown = light * (np.array(traits.balance, np.float32) * self._gain) * self._falloff
         if traits.blur > 0:
-            shown = cv2.GaussianBlur(shown, (0, 0), traits.blur)
+            shown = np.asarray(cv2.GaussianBlur(shown, (0, 0), traits.blur), np.float32)
         curved = np.clip(1.25 * shown * (1 + shown / 9) / (1 + shown), 0, 1) ** (1 / traits.gamma)
         curved = (curved - 0.5) * traits.contrast + 0.5
         grey = curved.mean(2, keepdims=True)
@@ -95,8 +104,8 @@ class Lens:
         """More of it in the dark and at a high gain, as sensors have it."""
         traits, (height, width) = self._traits, grey.shape[:2]
         fine = self._generator.standard_normal((height, width, 1), dtype=np.float32) * traits.noise
-        small = self._generator.standard_normal(((height + 2) // 3, (width + 2) // 3, 3), dtype=np.float32) * (traits.colour_noise * 1.6)
-        blots = cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
+        small = self._generator.standard_normal(((height + 2) // 3, (width + 2) // 3, 3), dtype=np.float32)
+        blots = cv2.resize(small * (traits.colour_noise * 1.6), (width, height), interpolation=cv2.INTER_LINEAR)
         blots -= blots.mean(2, keepdims=True)
         result: npt.NDArray[np.float32] = (fine + blots) * (1.45 - 0.9 * np.clip(grey, 0, 1))
         return result

@@ -9,7 +9,7 @@ import numpy as np
 
 from simulation.city.cameras import Floats
 
-__all__ = ["Light", "light_of_day"]
+__all__ = ["DEMO_LIGHT", "Light", "light_of_day"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,10 @@ class Light:
         return share
 
 
+DEMO_LIGHT = Light(azimuth=215.0, elevation=44.0, overcast=0.42, seed=6)
+"""An afternoon with clouds that pass."""
+
+
 def light_of_day(seed: int) -> Light:
     """A light drawn from ``seed``: high or low sun, clear or grey sky."""
     generator = np.random.default_rng((seed, 41))
@@ -66,6 +70,11 @@ def light_of_day(seed: int) -> Light:
     zenith = tuple(float(a + grey * (b - a)) for a, b in zip((0.16, 0.27, 0.48), (0.42, 0.45, 0.49), strict=True))
     horizon = tuple(float(a + grey * (b - a)) for a, b in zip((0.46, 0.53, 0.62), (0.50, 0.52, 0.54), strict=True))
     return Light(
-        float(generator.uniform(0, 360)), elevation, sun, (zenith[0], zenith[1], zenith[2]),
-        (horizon[0], horizon[1], horizon[2]), overcast, seed,
+        float(generator.uniform(0, 360)),
+        elevation,
+        sun,
+        (zenith[0], zenith[1], zenith[2]),
+        (horizon[0], horizon[1], horizon[2]),
+        overcast,
+        seed,
     )

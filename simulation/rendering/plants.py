@@ -24,7 +24,7 @@ def _leaves(centres: Floats, sizes: Floats, generator: np.random.Generator, gree
     long, broad = first * sizes[:, None], second * sizes[:, None] * 0.55
     corners = np.stack((centres - long, centres + broad, centres + long, centres - broad), 1)
     base = 4 * np.arange(count)[:, None]
-    triangles = np.concatenate((base + (0, 1, 2), base + (0, 2, 3)))
+    triangles = (base + np.array((0, 1, 2, 0, 2, 3))).reshape(-1, 3)
     return Part("leaf", corners.reshape(-1, 3), triangles, green, smooth=False)
 
 
@@ -53,7 +53,15 @@ def tree_parts(place: tuple[float, float], height: float, seed: int, leaves: int
         out, up = crown * generator.uniform(0.25, 0.85), generator.uniform(-0.55, 0.75) * crown * 1.1
         end = foot + lean + (np.cos(turn) * out, np.sin(turn) * out, middle + up)
         start = path[2] + (trunk_top - path[2]) * generator.uniform(0.0, 0.9)
-        parts.append(tube("bark", np.stack((start, (start + end) / 2 + (0, 0, 0.2), end)), (thick * 0.45, thick * 0.3, thick * 0.12), _BARK, 5))
+        parts.append(
+            tube(
+                "bark",
+                np.stack((start, (start + end) / 2 + (0, 0, 0.2), end)),
+                (thick * 0.45, thick * 0.3, thick * 0.12),
+                _BARK,
+                5,
+            )
+        )
         balls.append(end)
         radii.append(crown * generator.uniform(0.34, 0.52))
     share = np.array(radii) ** 2
@@ -82,5 +90,7 @@ def hedge_parts(start: Floats, end: Floats, height: float, seed: int) -> list[Pa
     along, side = generator.uniform(0, 1, count), generator.uniform(-0.35, 0.35, count)
     direction = (end - start) / max(length, 1e-9)
     flat = start + along[:, None] * (end - start) + side[:, None] * np.array((direction[1], -direction[0]))
-    up = np.where(generator.random(count) < 0.35, height, generator.uniform(0.05, height, count)) + generator.normal(0, 0.04, count)
+    up = np.where(generator.random(count) < 0.35, height, generator.uniform(0.05, height, count)) + generator.normal(
+        0, 0.04, count
+    )
     return [_leaves(np.column_stack((flat, np.maximum(up, 0.03))), generator.uniform(0.05, 0.11, count), generator, green)]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import moderngl
 import numpy as np
@@ -16,7 +17,18 @@ import numpy.typing as npt
 
 from simulation.city.cameras import CityCamera, Floats
 from simulation.rendering import _shaders
-from simulation.rendering._canvas import Drawable, Program, View, camera_view, canvas, cube_views, parallel_view, shadow_map, sky_directions
+from simulation.rendering._canvas import (
+    Drawable,
+    Program,
+    ShadowMap,
+    View,
+    camera_view,
+    canvas,
+    cube_views,
+    parallel_view,
+    shadow_map,
+    sky_directions,
+)
 from simulation.rendering.light import Light
 from simulation.rendering.mesh import Model, Part
 from simulation.rendering.scene import Scene
@@ -78,6 +90,9 @@ class Exposure:
     shares: dict[int, tuple[int, int]]
 
 
+_Pixels = npt.NDArray[np.float32]
+
+
 class Renderer:
     """Pictures of one camera.
 
@@ -89,7 +104,9 @@ class Renderer:
         background: Drawn before, by a renderer with the same arguments.
     """
 
-    def __init__(self, scene: Scene, light: Light, camera: CityCamera, samples: int = 64, background: Background | None = None) -> None:
+    def __init__(
+        self, scene: Scene, light: Light, camera: CityCamera, samples: int = 64, background: Background | None = None
+    ) -> None:
         self._light, self._camera = light, camera
         self._size = (camera.size[0] * _SUPERSAMPLING, camera.size[1] * _SUPERSAMPLING)
         self._view = camera_view(camera)
@@ -108,7 +125,9 @@ class Renderer:
         self._still = _by_kind(scene.standing)
         self._flat = _by_kind(scene.lying)
         context = canvas()
-        self._edge = context.texture(scene.edge.shape[::-1], 1, np.ascontiguousarray(scene.edge, np.float32).tobytes(), dtype="f4")
+        self._edge = context.texture(
+            scene.edge.shape[::-1], 1, np.ascontiguousarray(scene.edge, np.float32).tobytes(), dtype="f4"
+        )
         self._edge.repeat_x = self._edge.repeat_y = False
         self._edge_area = scene.edge_area
         generator = np.random.default_rng((light.seed, camera.number))
@@ -128,11 +147,10 @@ class Renderer:
             "edge_area": self._edge_area,
         }
 
-    def _shade(self, program: Program, target: object, view: View, drawables: Sequence[tuple[Drawable, Floats]]) -> None:
+    def _shade(self, program: Program, target: ShadowMap, view: View, drawables: Sequence[tuple[Drawable, Floats]]) -> None:
         """Draws depths as a light sees them."""
-        frame = target.frame  # type: ignore[attr-defined]  # a ShadowMap
-        frame.use()
-        frame.clear(depth=1.0)
+        target.frame.use()
+        target.frame.clear(depth=1.0)
         canvas().enable_only(moderngl.DEPTH_TEST)
         program.set(to_clip=view.to_clip)
         for drawable, to_world in drawables:
@@ -142,7 +160,7 @@ class Renderer:
 
     def _accumulate(
         self, views: Sequence[View], size: tuple[int, int], samples: int, generator: np.random.Generator
-    ) -> list[tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], npt.NDArray[np.float32]]]:
+    ) -> list[tuple[_Pixels, _Pixels, _Pixels]]:
         """Ambient and sun light (H, W, 3) and depths (H, W) of each view, the mean of so many drawings."""
         context = canvas()
         layers = [context.texture(size, 4, dtype="f4") for _ in range(2)]
@@ -167,18 +185,28 @@ class Renderer:
                 self._draw_still(frame, full, shifted, moved, skies[sample], sun_view, sky_view, sky_map.texture, sample)
                 for which in range(2):
                     totals[number][which] += np.frombuffer(layers[which].read(), np.float32).reshape(size[1], size[0], 4)[..., :3]
-        results = []
+        results: list[tuple[_Pixels, _Pixels, _Pixels]] = []
         for number, view in enumerate(views):
             self._draw_still(frame, full, view, sun, skies[0], sun_view, sky_view, sky_map.texture, 0)
             seen = np.frombuffer(depth.read(), np.float32).reshape(size[1], size[0]).copy()
-            results.append((totals[number][0] / samples, totals[number][1] / samples, seen))
-        for thing in (frame, *layers, depth, sky_map.frame, sky_map.texture, full):
+            ambient, direct = (total / np.float32(samples) for total in totals[number])
+            results.append((ambient, direct, seen))
+        things: list[Any] = [frame, *layers, depth, sky_map.frame, sky_map.texture, full]
+        for thing in things:
             thing.release()
         return results
 
     def _draw_still(
-        self, frame: moderngl.Framebuffer, full: moderngl.VertexArray, view: View, sun: Floats, sky: Floats,
-        sun_view: View, sky_view: View, sky_texture: moderngl.Texture, turn: int,
+        self,
+        frame: moderngl.Framebuffer,
+        full: moderngl.VertexArray,
+        view: View,
+        sun: Floats,
+        sky: Floats,
+        sun_view: View,
+        sky_view: View,
+        sky_texture: moderngl.Texture,
+        turn: int,
     ) -> None:
         context = canvas()
         frame.use()
@@ -191,16 +219,24 @@ class Renderer:
         sky_texture.use(1)
         self._edge.use(2)
         self._depth.set(to_clip=view.to_clip, to_world=np.eye(4))
-        frame.color_mask = ((False,) * 4,) * 2
         for drawable, _ in self._still:
             drawable.draw(self._depth)
-        frame.color_mask = ((True,) * 4,) * 2
         context.depth_func = "<="
         for drawable, program in (*self._still, *self._flat):
             program.set(
-                **self._sky_uniforms(), to_clip=view.to_clip, to_world=np.eye(4), eye=view.eye, sun_sample=sun, sky_sample=sky,
-                sky_radiance=self._radiance(sky), sun_matrix=sun_view.to_clip, sky_matrix=sky_view.to_clip, sun_map=0, sky_map=1,
-                edge_map=2, turn=float(turn % 97),
+                **self._sky_uniforms(),
+                to_clip=view.to_clip,
+                to_world=np.eye(4),
+                eye=view.eye,
+                sun_sample=sun,
+                sky_sample=sky,
+                sky_radiance=self._radiance(sky),
+                sun_matrix=sun_view.to_clip,
+                sky_matrix=sky_view.to_clip,
+                sun_map=0,
+                sky_map=1,
+                edge_map=2,
+                turn=float(turn % 97),
             )
             drawable.draw(program)
         context.depth_func = "<"
@@ -245,9 +281,13 @@ class Renderer:
 
     def _make_targets(self) -> None:
         context, size = canvas(), self._size
-        self._ambient_layer = context.texture(size, 3, np.ascontiguousarray(self.background.ambient).tobytes(), alignment=1, dtype="f4")
+        self._ambient_layer = context.texture(
+            size, 3, np.ascontiguousarray(self.background.ambient).tobytes(), alignment=1, dtype="f4"
+        )
         self._sun_layer = context.texture(size, 3, np.ascontiguousarray(self.background.sun).tobytes(), alignment=1, dtype="f4")
-        self._depth_layer = context.texture(size, 1, np.ascontiguousarray(self.background.depth).tobytes(), alignment=1, dtype="f4")
+        self._depth_layer = context.texture(
+            size, 1, np.ascontiguousarray(self.background.depth).tobytes(), alignment=1, dtype="f4"
+        )
         self._open_layer = context.texture(size, 1, dtype="f1")
         self._open_frame = context.framebuffer([self._open_layer])
         self._light_out = context.texture(size, 4, dtype="f4")
@@ -311,13 +351,22 @@ class Renderer:
         ):
             texture.use(number)
         self._compose.set(
-            ambient_layer=0, sun_layer=1, depth_layer=2, open_layer=3, car_map=4, car_matrix=self._car_view.to_clip,
-            from_clip=np.linalg.inv(self._view.to_clip), sun_share=sun_share, softness=0.0011,
+            ambient_layer=0,
+            sun_layer=1,
+            depth_layer=2,
+            open_layer=3,
+            car_map=4,
+            car_matrix=self._car_view.to_clip,
+            from_clip=np.linalg.inv(self._view.to_clip),
+            sun_share=sun_share,
+            softness=0.0011,
         )
         self._full.render(moderngl.TRIANGLES, 3)
         context.depth_func = "<"
 
-    def _draw_vehicles(self, vehicles: Sequence[PlacedVehicle], placed: Sequence[tuple[Drawable, Floats]], sun_share: float) -> None:
+    def _draw_vehicles(
+        self, vehicles: Sequence[PlacedVehicle], placed: Sequence[tuple[Drawable, Floats]], sun_share: float
+    ) -> None:
         context = canvas()
         context.enable_only(moderngl.DEPTH_TEST)
         self._sun_map.texture.use(0)
@@ -326,9 +375,21 @@ class Renderer:
         self._cubes[1].use(3)
         light = self._light
         self._vehicle.set(
-            to_clip=self._view.to_clip, eye=self._view.eye, sun_direction=light.direction(), sun_colour=light.sun, sun_share=sun_share,
-            above=self._above, ground_ambient=self._ground[0], ground_sun=self._ground[1], sun_matrix=self._sun_view.to_clip,
-            car_matrix=self._car_view.to_clip, sun_map=0, car_map=1, around_ambient=2, around_sun=3, softness=0.0006,
+            to_clip=self._view.to_clip,
+            eye=self._view.eye,
+            sun_direction=light.direction(),
+            sun_colour=light.sun,
+            sun_share=sun_share,
+            above=self._above,
+            ground_ambient=self._ground[0],
+            ground_sun=self._ground[1],
+            sun_matrix=self._sun_view.to_clip,
+            car_matrix=self._car_view.to_clip,
+            sun_map=0,
+            car_map=1,
+            around_ambient=2,
+            around_sun=3,
+            softness=0.0006,
         )
         for through, which in ((0.0, "solid"), (1.0, "clear")):
             if through:
@@ -347,7 +408,6 @@ class Renderer:
         context.enable_only(moderngl.NOTHING)
         self._alone.use()
         self._outline.set(to_clip=self._view.to_clip)
-        width, height = self._size
         seen = np.bincount(numbers.ravel(), minlength=1)
         shares = {}
         for vehicle, (drawable, to_world) in zip(vehicles, placed, strict=True):
@@ -364,7 +424,7 @@ class Renderer:
             count = int((filled > 127).sum())
             if count:
                 shares[vehicle.number] = (int(seen[vehicle.number]) if vehicle.number < len(seen) else 0, count)
-        self._alone.scissor = None
+        self._alone.scissor = (0, 0, *self._size)
         return shares
 
     def _around(self, vehicle: PlacedVehicle) -> tuple[int, int, int, int] | None:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simulation.city.cameras import CityCamera, Floats
+from simulation.city.scenario import Road
 from simulation.rendering.buildings import building_parts
 from simulation.rendering.furniture import bin_parts, fence_parts, lamp_parts, sign_parts, signal_parts
 from simulation.rendering.layout import Layout
@@ -17,7 +18,6 @@ from simulation.rendering.mesh import Material, Part
 from simulation.rendering.plants import hedge_parts, shrub_parts, tree_parts
 from simulation.rendering.shapes import quads
 from simulation.rendering.streets import KERB_HEIGHT, kerbs, markings, wear
-from simulation.city.scenario import Road
 
 __all__ = ["Scene", "scene_before"]
 
@@ -73,6 +73,17 @@ def _standing(layout: Layout, near: _Near, foot: Floats) -> Iterator[Part]:
     for building in layout.buildings:
         if near(np.array(building.place)):
             yield from building_parts(building)
+    yield from _plants(layout, near, foot)
+    for name, start, end, seed in layout.lines:
+        if near((start + end) / 2):
+            hedge = name == "hedge"
+            yield from hedge_parts(start, end, 1.1 + 0.1 * (seed % 5), seed) if hedge else fence_parts(start, end, seed)
+    for name, place, heading, seed in layout.posts:
+        if near(place):
+            yield from _post(name, place, heading, seed)
+
+
+def _plants(layout: Layout, near: _Near, foot: Floats) -> Iterator[Part]:
     for tree in layout.trees:
         place = np.array(tree.place)
         if near(place):
@@ -82,12 +93,6 @@ def _standing(layout: Layout, near: _Near, foot: Floats) -> Iterator[Part]:
     for x, y, size, seed in layout.shrubs:
         if near(np.array((x, y))):
             yield from shrub_parts((x, y), size, seed)
-    for name, start, end, seed in layout.lines:
-        if near((start + end) / 2):
-            yield from hedge_parts(start, end, 1.1 + 0.1 * (seed % 5), seed) if name == "hedge" else fence_parts(start, end, seed)
-    for name, place, heading, seed in layout.posts:
-        if near(place):
-            yield from _post(name, place, heading, seed)
 
 
 def _post(name: str, place: Floats, heading: float, seed: int) -> list[Part]:

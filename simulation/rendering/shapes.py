@@ -15,7 +15,20 @@ __all__ = ["box", "boxes", "disc", "extruded", "moved", "quads", "ribbon", "tube
 
 _BOX_CORNERS = np.array([(x, y, z) for z in (0.0, 1.0) for y in (-0.5, 0.5) for x in (-0.5, 0.5)])
 _BOX_TRIANGLES = np.array(
-    [(0, 2, 3), (0, 3, 1), (4, 5, 7), (4, 7, 6), (0, 1, 5), (0, 5, 4), (2, 6, 7), (2, 7, 3), (0, 4, 6), (0, 6, 2), (1, 3, 7), (1, 7, 5)]
+    [
+        (0, 2, 3),
+        (0, 3, 1),
+        (4, 5, 7),
+        (4, 7, 6),
+        (0, 1, 5),
+        (0, 5, 4),
+        (2, 6, 7),
+        (2, 7, 3),
+        (0, 4, 6),
+        (0, 6, 2),
+        (1, 3, 7),
+        (1, 7, 5),
+    ]
 )
 
 
@@ -46,7 +59,7 @@ def box(name: str, centre: Sequence[float], size: Sequence[float], heading: floa
 def quads(name: str, corners: Floats, material: Material) -> Part:
     """Quadrangles (N, 4, 3), anticlockwise seen from outside."""
     first = 4 * np.arange(len(corners))[:, None]
-    triangles = np.concatenate((first + (0, 1, 2), first + (0, 2, 3)))
+    triangles = (first + np.array((0, 1, 2, 0, 2, 3))).reshape(-1, 3)
     return Part(name, corners.reshape(-1, 3), triangles, material, smooth=False)
 
 
@@ -60,9 +73,7 @@ def ribbon(name: str, line: Floats, width: float, height: float, material: Mater
     return quads(name, np.concatenate((corners, np.full((*corners.shape[:2], 1), height)), 2), material)
 
 
-def tube(
-    name: str, path: Floats, radii: npt.ArrayLike, material: Material, sides: int = 8, *, closed: bool = False
-) -> Part:
+def tube(name: str, path: Floats, radii: npt.ArrayLike, material: Material, sides: int = 8, *, closed: bool = False) -> Part:
     """A round tube along ``path`` (K, 3) of ``radii`` (K,) metres; ``closed`` puts lids on its ends."""
     radii = np.broadcast_to(np.asarray(radii, float), len(path))
     along = np.gradient(path, axis=0)

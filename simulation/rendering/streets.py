@@ -62,7 +62,7 @@ def resampled(line: Floats, step: float) -> Floats:
 
 
 def edge_lines(road: Road, step: float = 1.0) -> list[Floats]:
-    """A street's left edge backwards and its right edge forwards, or a junction's closed outline: what lies outside is on the right."""
+    """A street's left edge backwards and its right edge forwards, or a junction's closed outline; outside is on their right."""
     if road.kind == "junction":
         outline = road.centre if _signed_area(road.centre) > 0 else road.centre[::-1]
         return [resampled(np.concatenate((outline, outline[:1])), step)]
@@ -75,7 +75,9 @@ def _signed_area(outline: Floats) -> float:
     return float((x * np.roll(y, -1) - np.roll(x, -1) * y).sum() / 2)
 
 
-def paved_area(roads: Sequence[Road], corner: tuple[float, float], size: tuple[float, float], cell: float = 0.1, keep: int = 2) -> PavedArea:
+def paved_area(
+    roads: Sequence[Road], corner: tuple[float, float], size: tuple[float, float], cell: float = 0.1, keep: int = 2
+) -> PavedArea:
     """The area of ``roads`` in the rectangle from ``corner``, ``size`` metres east and north, drawn in cells of ``cell`` metres.
 
     Every ``keep``-th cell is kept, after smoothing.
@@ -111,7 +113,9 @@ def kerbs(roads: Sequence[Road], area: PavedArea) -> list[Part]:
             free = (area.at(between + 0.45 * right) > 0.05) & (area.at(between - 0.5 * right) < 0) & (lengths > 1e-3)
             places = (between + 0.10 * right)[free]
             middles.append(np.column_stack((places, np.full(len(places), -0.02))))
-            sizes.append(np.column_stack((np.full(len(places), 0.17), lengths[free] + 0.02, np.full(len(places), KERB_HEIGHT + 0.03))))
+            sizes.append(
+                np.column_stack((np.full(len(places), 0.17), lengths[free] + 0.02, np.full(len(places), KERB_HEIGHT + 0.03)))
+            )
             headings.append(np.degrees(np.arctan2(along[free, 0], along[free, 1])))
     if not middles:
         return []
@@ -177,7 +181,10 @@ def _edge_marks(line: Floats, half: float, length: float, area: PavedArea) -> li
 def _meets(end: Floats, outwards: Floats, junctions: Sequence[Road]) -> bool:
     ahead = end + outwards / max(float(np.hypot(*outwards)), 1e-9) * 1.5
     return any(
-        cv2.pointPolygonTest(junction.centre.astype(np.float32).reshape(-1, 1, 2), (float(ahead[0]), float(ahead[1])), measureDist=True) > -1.0
+        cv2.pointPolygonTest(
+            junction.centre.astype(np.float32).reshape(-1, 1, 2), (float(ahead[0]), float(ahead[1])), measureDist=True
+        )
+        > -1.0
         for junction in junctions
     )
 

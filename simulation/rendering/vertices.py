@@ -18,7 +18,22 @@ __all__ = ["COLUMNS", "KINDS", "Vertices", "corner_normals", "vertices"]
 KINDS: Final[dict[str, int]] = {
     name: number
     for number, name in enumerate(
-        ("plain", "ground", "pavement", "marking", "stain", "leaf", "plaster", "brick", "concrete", "roof", "pane", "bark", "body", "kerb")
+        (
+            "plain",
+            "ground",
+            "pavement",
+            "marking",
+            "stain",
+            "leaf",
+            "plaster",
+            "brick",
+            "concrete",
+            "roof",
+            "pane",
+            "bark",
+            "body",
+            "kerb",
+        )
     )
 }
 """Surfaces that shaders give a texture of their own, by names of parts; others are plain."""
@@ -43,9 +58,9 @@ class Vertices:
 
 
 def corner_normals(points: Floats, triangles: npt.NDArray[np.int64], crease: float = 42.0) -> Floats:
-    """(M, 3, 3): at each corner of each triangle the mean normal of those triangles around it that bend by less than ``crease`` degrees.
+    """(M, 3, 3): at each corner of each triangle the mean normal of the triangles around it.
 
-    Points at the same place count as one.
+    Those that bend away by more than ``crease`` degrees are left out; points at the same place count as one.
     """
     corners = points[triangles]
     faces = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
@@ -60,9 +75,7 @@ def corner_normals(points: Floats, triangles: npt.NDArray[np.int64], crease: flo
     offsets = np.arange(len(first)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     second = order[np.repeat(starts[place[order]], sizes) + offsets]
     near = np.einsum("ij,ij->i", units[first // 3], units[second // 3]) > math.cos(math.radians(crease))
-    total = np.stack(
-        [np.bincount(first[near], faces[second[near] // 3, axis], minlength=len(place)) for axis in range(3)], 1
-    )
+    total = np.stack([np.bincount(first[near], faces[second[near] // 3, axis], minlength=len(place)) for axis in range(3)], 1)
     lengths = np.linalg.norm(total, axis=1)[:, None]
     result: Floats = np.where(lengths > 1e-12, total / np.maximum(lengths, 1e-12), np.repeat(units, 3, axis=0)).reshape(-1, 3, 3)
     return result

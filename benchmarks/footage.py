@@ -1,0 +1,138 @@
+"""What detectors find in the demo's rendered clips, by size and by how much is hidden: ``python -m benchmarks.footage``.
+
+A vehicle counts as found if a detection overlaps its true box (of the whole vehicle, cut at the picture's border) by an IoU of at
+least 0.5; each detection finds one vehicle, the surest first. A false alarm is a detection more than half of which lies
+outside every true box, however small or hidden the vehicle.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from benchmarks._footage_detections import footage_detections
+from simulation.city.sightings import Sightings
+from simulation.footage import Footage, shipped_footage
+from throughline.types import Detections, FloatArray
+
+__all__ = ["Found", "find", "main", "table"]
+
+SHIPPED = Path(__file__).parent.parent / "inference" / "weights" / "vehicle_detector.onnx"
+"""The detector that comes with the product."""
+
+_TALL, _HALF = 30.0, 0.5
+_HEIGHTS = ((12, 20), (20, 30), (30, 50), (50, 80), (80, 1000))
+_VISIBLE = ((0.0, 0.25), (0.25, 0.5), (0.5, 0.8), (0.8, 1.01))
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a detector found in one clip.
+
+    Attributes:
+        truth: What there was.
+        found: (M,) whether each row of it was found.
+        alarms: Number of false alarms.
+        frames: Number of pictures.
+    """
+
+    truth: Sightings
+    found: npt.NDArray[np.bool_]
+    alarms: int
+    frames: int
+
+
+def find(truth: Sightings, detections: Sequence[Detections], confidence: float) -> Found:
+    """Compares the detections of each frame of a clip, those of at least ``confidence``, with the truth."""
+    found = np.zeros(len(truth), bool)
+    alarms = 0
+    starts = np.searchsorted(truth.frames, np.arange(len(detections) + 1))
+    for frame, seen in enumerate(detections):
+        rows = slice(starts[frame], starts[frame + 1])
+        sure = seen.scores >= confidence
+        boxes, scores, true = seen.boxes[sure], seen.scores[sure], truth.boxes[rows]
+        if not len(boxes):
+            continue
+        shared = _shared(boxes, true)
+        area, true_area = _area(boxes), _area(true)
+        overlap = shared / np.maximum(area[:, None] + true_area[None] - shared, 1e-9)
+        free = np.ones(len(true), bool)
+        for number in np.argsort(-scores, kind="stable"):
+            chances = np.where(free, overlap[number], 0.0)
+            if len(chances) and chances.max() >= 0.5:
+                best = int(chances.argmax())
+                free[best] = False
+                found[starts[frame] + best] = True
+        alarms += int((shared.max(1, initial=0.0) < 0.5 * area).sum())
+    return Found(truth, found, alarms, len(detections))
+
+
+def _area(boxes: FloatArray) -> FloatArray:
+    area: FloatArray = np.prod(np.maximum(boxes[:, 2:] - boxes[:, :2], 0), axis=1)
+    return area
+
+
+def _shared(first: FloatArray, second: FloatArray) -> FloatArray:
+    low = np.maximum(first[:, None, :2], second[None, :, :2])
+    high = np.minimum(first[:, None, 2:], second[None, :, 2:])
+    shared: FloatArray = np.prod(np.maximum(high - low, 0), axis=2)
+    return shared
+
+
+def _counted(results: Sequence[Found], height: tuple[float, float], visible: tuple[float, float]) -> str:
+    hit = total = 0
+    for result in results:
+        truth = result.truth
+        tall = truth.boxes[:, 3] - truth.boxes[:, 1]
+        rows = (tall > height[0]) & (tall <= height[1]) & (truth.visible >= visible[0]) & (truth.visible < visible[1])
+        rows &= truth.inside >= _HALF
+        hit, total = hit + int(result.found[rows].sum()), total + int(rows.sum())
+    return f"{100 * hit / total:.1f} % of {total}" if total else "-"
+
+
+def table(results: dict[str, Sequence[Found]]) -> list[str]:
+    """Markdown: a row for each camera, size and share visible, a column for each detector."""
+    names = list(results)
+    lines = ["| Vehicles, at least half in the picture | " + " | ".join(names) + " |", "| --- |" + " ---: |" * len(names)]
+    whole = (_TALL, 10_000.0), (_HALF, 1.01)
+
+    def row(title: str, cells: Sequence[str]) -> None:
+        lines.append(f"| {title} | " + " | ".join(cells) + " |")
+
+    row("**taller than 30 px, at least half visible**", [f"**{_counted(results[name], *whole)}**" for name in names])
+    for number, result in enumerate(results[names[0]]):
+        row(f"the same, {result.truth.camera} alone", [_counted(results[name][number : number + 1], *whole) for name in names])
+    for height in _HEIGHTS:
+        upper = f"to {height[1]} px" if height[1] < 1000 else "px and more"
+        row(f"{height[0]} {upper} tall, at least half visible", [_counted(results[name], height, whole[1]) for name in names])
+    for visible in _VISIBLE:
+        title = f"taller than 30 px, {round(100 * visible[0])} to {min(100, round(100 * visible[1]))} % visible"
+        row(title, [_counted(results[name], whole[0], visible) for name in names])
+    alarms = [sum(result.alarms for result in results[name]) / sum(result.frames for result in results[name]) for name in names]
+    row("false alarms a picture", [f"{rate:.3f}" for rate in alarms])
+    return lines
+
+
+def _measure(footage: Footage, model: Path, confidence: float) -> list[Found]:
+    return [find(footage.truth[camera], footage_detections(clip, model), confidence) for camera, clip in footage.clips.items()]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Prints the table."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.footage", description=__doc__)
+    parser.add_argument("--confidence", type=float, default=0.25, help="least score of a detection")
+    parser.add_argument("--model", type=Path, action="append", default=[], help="further detectors of the YOLOX type, ONNX files")
+    given = parser.parse_args(arguments)
+    footage = shipped_footage("demo")
+    models = {path.stem.replace("_", "-"): path for path in (SHIPPED, *given.model)}
+    print("\n".join(table({name: _measure(footage, path, given.confidence) for name, path in models.items()})))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
