@@ -8,10 +8,13 @@ outside every true box, however small or hidden the vehicle.
 from __future__ import annotations
 
 import argparse
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import av
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -122,15 +125,43 @@ def _measure(footage: Footage, model: Path, confidence: float) -> list[Found]:
     return [find(footage.truth[camera], footage_detections(clip, model), confidence) for camera, clip in footage.clips.items()]
 
 
+def _stills(
+    footage: Footage, found: Sequence[Found], detections: Sequence[Sequence[Detections]], confidence: float, folder: Path
+) -> None:
+    """For each camera its fullest picture, plain and with boxes: true ones white, those found by the first detector green."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for (camera, clip), result, seen in zip(footage.clips.items(), found, detections, strict=True):
+        truth = result.truth
+        clear = (truth.boxes[:, 3] - truth.boxes[:, 1] > _TALL) & (truth.visible > _HALF) & (truth.inside > 0.9)
+        frame = int(np.bincount(truth.frames[clear], minlength=result.frames).argmax())
+        with av.open(str(clip)) as container:
+            picture = next(itertools.islice(container.decode(video=0), frame, None)).to_ndarray(format="bgr24")
+        cv2.imwrite(str(folder / f"city-{camera}.jpg"), picture, (cv2.IMWRITE_JPEG_QUALITY, 90))
+        boxed = picture.copy()
+        rows = (truth.frames == frame) & (truth.visible >= 0.1)
+        for boxes, colour in (
+            (truth.boxes[rows], (255, 255, 255)),
+            (seen[frame].boxes[seen[frame].scores >= confidence], (60, 200, 60)),
+        ):
+            for left, top, right, bottom in boxes.round().astype(int).tolist():
+                cv2.rectangle(boxed, (left, top), (right, bottom), colour, 1, cv2.LINE_AA)
+        cv2.imwrite(str(folder / f"city-{camera}-boxes.jpg"), boxed, (cv2.IMWRITE_JPEG_QUALITY, 90))
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Prints the table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.footage", description=__doc__)
     parser.add_argument("--confidence", type=float, default=0.25, help="least score of a detection")
     parser.add_argument("--model", type=Path, action="append", default=[], help="further detectors of the YOLOX type, ONNX files")
+    parser.add_argument("--stills", type=Path, help="folder for a picture of each camera, plain and with boxes")
     given = parser.parse_args(arguments)
     footage = shipped_footage("demo")
     models = {path.stem.replace("_", "-"): path for path in (SHIPPED, *given.model)}
-    print("\n".join(table({name: _measure(footage, path, given.confidence) for name, path in models.items()})))
+    results = {name: _measure(footage, path, given.confidence) for name, path in models.items()}
+    print("\n".join(table(results)))
+    if given.stills:
+        seen = [footage_detections(clip, SHIPPED) for clip in footage.clips.values()]
+        _stills(footage, next(iter(results.values())), seen, given.confidence, given.stills)
     return 0
 
 
