@@ -2,7 +2,7 @@
 
 A vehicle counts as found if a detection overlaps its true box (of the whole vehicle, cut at the picture's border) by an IoU of at
 least 0.5; each detection finds one vehicle, the surest first. A false alarm is a detection more than half of which lies
-outside every true box, however small or hidden the vehicle.
+outside every vehicle's box, however small, hidden or far away the vehicle.
 """
 
 from __future__ import annotations
@@ -19,16 +19,20 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks._footage_detections import footage_detections
+from simulation.city.cameras import CityCamera
 from simulation.city.sightings import Sightings
+from simulation.city.visibility import projected_boxes
 from simulation.footage import Footage, shipped_footage
 from throughline.types import Detections, FloatArray
 
-__all__ = ["Found", "find", "main", "table"]
+__all__ = ["Found", "far_boxes", "find", "main", "table"]
 
 SHIPPED = Path(__file__).parent.parent / "inference" / "weights" / "vehicle_detector.onnx"
 """The detector that comes with the product."""
 
 _TALL, _HALF = 30.0, 0.5
+_CLOSEST = 12.0
+"""Metres before a camera from which on all of a vehicle is before it."""
 _HEIGHTS = ((12, 20), (20, 30), (30, 50), (50, 80), (80, 1000))
 _VISIBLE = ((0.0, 0.25), (0.25, 0.5), (0.5, 0.8), (0.8, 1.01))
 
@@ -50,8 +54,15 @@ class Found:
     frames: int
 
 
-def find(truth: Sightings, detections: Sequence[Detections], confidence: float) -> Found:
-    """Compares the detections of each frame of a clip, those of at least ``confidence``, with the truth."""
+def find(truth: Sightings, detections: Sequence[Detections], confidence: float, beyond: Sequence[FloatArray] = ()) -> Found:
+    """Compares the detections of each frame of a clip, those of at least ``confidence``, with the truth.
+
+    Args:
+        truth: Of the clip.
+        detections: Of each frame.
+        confidence: Least score.
+        beyond: For each frame boxes (K, 4) of further vehicles, which need not be found and make no false alarm.
+    """
     found = np.zeros(len(truth), bool)
     alarms = 0
     starts = np.searchsorted(truth.frames, np.arange(len(detections) + 1))
@@ -71,7 +82,10 @@ def find(truth: Sightings, detections: Sequence[Detections], confidence: float) 
                 best = int(chances.argmax())
                 free[best] = False
                 found[starts[frame] + best] = True
-        alarms += int((shared.max(1, initial=0.0) < 0.5 * area).sum())
+        covered = shared.max(1, initial=0.0)
+        if len(beyond):
+            covered = np.maximum(covered, _shared(boxes, beyond[frame]).max(1, initial=0.0))
+        alarms += int((covered < 0.5 * area).sum())
     return Found(truth, found, alarms, len(detections))
 
 
@@ -121,8 +135,26 @@ def table(results: dict[str, Sequence[Found]]) -> list[str]:
     return lines
 
 
+def far_boxes(footage: Footage, camera: CityCamera) -> list[FloatArray]:
+    """For each frame of a camera's clip the boxes (K, 4) of all vehicles before it, also beyond its reach, as solid boxes."""
+    instants = np.arange(round(footage.seconds * footage.fps)) / footage.fps
+    found: list[list[FloatArray]] = [[] for _ in instants]
+    for way in footage.scenario.trajectories:
+        there, places, headings = way.at(instants)
+        there &= camera.to_camera(np.column_stack((places, np.zeros(len(places)))))[:, 2] > _CLOSEST
+        sizes = np.tile(footage.scenario.vehicles[way.vehicle].size, (int(there.sum()), 1))
+        for frame, box in zip(np.flatnonzero(there), projected_boxes(camera, places[there], headings[there], sizes), strict=True):
+            found[frame].append(box.astype(np.float32))
+    return [np.array(boxes, np.float32).reshape(-1, 4) for boxes in found]
+
+
 def _measure(footage: Footage, model: Path, confidence: float) -> list[Found]:
-    return [find(footage.truth[camera], footage_detections(clip, model), confidence) for camera, clip in footage.clips.items()]
+    return [
+        find(
+            footage.truth[camera.id], footage_detections(footage.clips[camera.id], model), confidence, far_boxes(footage, camera)
+        )
+        for camera in footage.scenario.cameras
+    ]
 
 
 def _stills(

@@ -44,7 +44,7 @@ class Options:
 
     fps: int = 10
     seconds: float = 0.0
-    samples: int = 32
+    samples: int = 24
     bitrate: int = 340_000
 
 
