@@ -17,8 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
-from evaluation.boxes import EPSILON, pictures
-from evaluation.boxes import Boxes as _Boxes
+from evaluation.boxes import EPSILON, Boxes, pictures
 from throughline.formats.aicity import AiCityRow
 
 __all__ = ["MtmcFilters", "filtered", "to_boxes"]
@@ -72,9 +71,9 @@ def filtered(
     return *parts, left_out
 
 
-def to_boxes(rows: Sequence[AiCityRow]) -> _Boxes:
+def to_boxes(rows: Sequence[AiCityRow]) -> Boxes:
     """Rows as arrays; the camera is part of the frame number."""
-    return _Boxes(
+    return Boxes(
         np.array([row.camera * _FRAMES + row.frame for row in rows], np.int64).reshape(-1),
         np.array([row.id for row in rows], np.int64).reshape(-1),
         np.array([(row.x, row.y, row.width, row.height) for row in rows], np.float64).reshape(-1, 4),
