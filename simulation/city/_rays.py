@@ -15,8 +15,8 @@ __all__ = ["shares_visible"]
 _COLUMNS: Final = 16
 _ROWS: Final = 16
 """Points of a box that are looked at, in each direction."""
-_AT_ONCE: Final = 4096
-"""Pairs of vehicles that are looked at together; bounds the memory."""
+_AT_ONCE: Final = 512
+"""Vehicles that are looked at together; bounds the memory."""
 _PARALLEL: Final = 1e-9
 
 _Rays = npt.NDArray[np.float32]
@@ -37,27 +37,20 @@ def shares_visible(
     """
     visible = np.ones(len(frames))
     hidden, hiding = _overlapping(frames, boxes)
-    for start in range(0, len(hidden), _AT_ONCE):
-        # Whole vehicles only: the pairs of one lie beside each other.
-        behind, before = hidden[start : start + _AT_ONCE], hiding[start : start + _AT_ONCE]
-        if start and behind[0] == hidden[start - 1]:
-            keep = behind != behind[0]
-            behind, before = behind[keep], before[keep]
-        rest = slice(start + _AT_ONCE, start + 2 * _AT_ONCE)
-        if len(behind):
-            more = hidden[rest] == behind[-1]
-            behind, before = np.concatenate((behind, hidden[rest][more])), np.concatenate((before, hiding[rest][more]))
-        if not len(behind):
-            continue
-        vehicles, which = np.unique(behind, return_inverse=True)
-        rays = _rays(camera, boxes[vehicles])
-        own = _depths(camera, rays, places[vehicles], headings[vehicles], sizes[vehicles])
-        others = _depths(camera, rays[which], places[before], headings[before], sizes[before])
-        covered = np.zeros(own.shape, np.bool_)
-        np.logical_or.at(covered, which, others < own[which])
+    vehicles, firsts = np.unique(hidden, return_index=True)
+    ends = np.append(firsts[1:], len(hidden))
+    for start in range(0, len(vehicles), _AT_ONCE):
+        some, first = vehicles[start : start + _AT_ONCE], firsts[start : start + _AT_ONCE]
+        counts = ends[start : start + _AT_ONCE] - first
+        before = hiding[first[0] : first[0] + counts.sum()]
+        rays = _rays(camera, boxes[some])
+        own = _depths(camera, rays, places[some], headings[some], sizes[some])
+        others = _depths(camera, np.repeat(rays, counts, 0), places[before], headings[before], sizes[before])
+        nearer = others < np.repeat(own, counts, 0)
+        covered = np.logical_or.reduceat(nearer, first - first[0], 0)
         outline = np.isfinite(own)
         seen = np.count_nonzero(outline & ~covered, 1)
-        visible[vehicles] = seen / np.maximum(np.count_nonzero(outline, 1), 1)
+        visible[some] = seen / np.maximum(np.count_nonzero(outline, 1), 1)
     return visible
 
 

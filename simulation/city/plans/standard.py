@@ -67,10 +67,10 @@ def _network() -> Network:
             (1, "west", "mill", "K1"), (2, "mill", "J3", "R.south"), (3, "J2", "market", "K3"), (4, "market", "east", "K4"),
         )
     )  # fmt: skip
-    end = _BLOCK * 3
+    last = _BLOCK * 3
     others = (
         Junction("west", (-420.0, 0.0)),
-        Junction("east", (end + 420.0, 0.0)),
+        Junction("east", (last + 420.0, 0.0)),
         Junction("mill", (_BLOCK / 2, 0.0)),
         Junction("mill-yard", (_BLOCK / 2, -90.0)),
         Junction("market", (_BLOCK * 2.5, 0.0)),
@@ -78,7 +78,7 @@ def _network() -> Network:
         *(Junction(f"south{number}", (_BLOCK * (number - 1), -180.0)) for number in (1, 2, 3, 4)),
         *(Junction(f"K{number}", (_BLOCK * (number - 1), _NORTH)) for number in (1, 3, 4)),
         Junction("west-b", (-300.0, _NORTH)),
-        Junction("east-b", (end + 300.0, _NORTH)),
+        Junction("east-b", (last + 300.0, _NORTH)),
         Junction("R.west", (_BLOCK - _RING, _NORTH)),
         Junction("R.south", (_BLOCK, _NORTH - _RING)),
         Junction("R.east", (_BLOCK + _RING, _NORTH)),

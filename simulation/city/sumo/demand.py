@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 from xml.etree import ElementTree as ET
 
-from simulation.city.fleet import CityVehicle
+from simulation.city.fleet import BODIES, CityVehicle
 
 __all__ = ["Halt", "Trip", "write_demand"]
 
@@ -64,8 +64,6 @@ _DRIVERS: Final = {
 
 def write_demand(trips: Iterable[Trip], path: Path) -> None:
     """Writes the trips as SUMO's route file, by departure."""
-    from simulation.city.fleet import BODIES
-
     root = ET.Element("routes")
     for trip in sorted(trips, key=lambda trip: (trip.depart, trip.vehicle.number)):
         number = str(trip.vehicle.number)

@@ -35,14 +35,10 @@ class Drive:
     Attributes:
         net: The network's XML, with lanes and outlines of junctions.
         fronts: For each vehicle's number (N, 4): time, x and y of the middle of its front, degrees clockwise from north.
-        seconds: How long was simulated.
-        step: Seconds between instants.
     """
 
     net: ET.Element
     fronts: dict[int, Floats]
-    seconds: float
-    step: float
 
 
 def drive(network: Network, trips: Iterable[Trip], seconds: float, step: float, seed: int, *, lateral: bool = True) -> Drive:
@@ -78,7 +74,7 @@ def drive(network: Network, trips: Iterable[Trip], seconds: float, step: float, 
             *(["--lateral-resolution", "0.8"] if lateral else []), "--time-to-teleport", "-1", "--no-step-log", "true",
             "--collision.action", "none", "--xml-validation", "never", "--no-warnings", "true",
         ])  # fmt: skip
-        return Drive(parsed, _read(fcd), seconds, step)
+        return Drive(parsed, _read(fcd))
 
 
 def _programs() -> Path:
