@@ -21,7 +21,7 @@ NEAR_A_CAMERA = 12.0
 def trajectories(
     fronts: Mapping[int, Floats], vehicles: Mapping[int, CityVehicle], cameras: Iterable[CityCamera] | None, every: int
 ) -> tuple[Trajectory, ...]:
-    """The ways of all vehicles, in the order of their first instants.
+    """The ways of all vehicles, in the order of their first instants, as exact as files keep them.
 
     Args:
         fronts: For each vehicle (N, 4): time, x and y of its front, degrees.
@@ -40,7 +40,8 @@ def trajectories(
         for start, end in _runs(there):
             if end - start >= 2:
                 part = slice(start, end)
-                ways.append(Trajectory(number, rows[part, 0], middles[part], headings[part]))
+                way = Trajectory(number, _kept(rows[part, 0], 1000), _kept(middles[part], 100), _kept(headings[part], 10))
+                ways.append(way)
     return tuple(sorted(ways, key=lambda way: (way.times[0], way.vehicle)))
 
 
@@ -85,6 +86,12 @@ def near(places: Floats, cameras: Iterable[CityCamera]) -> npt.NDArray[np.bool_]
         close = np.hypot(ahead, aside) <= camera.reach + NEAR_A_CAMERA
         there |= close & (ahead > -NEAR_A_CAMERA) & (aside <= np.maximum(ahead, 0.0) * half * 1.15 + NEAR_A_CAMERA)
     return there
+
+
+def _kept(values: Floats, scale: int) -> Floats:
+    """Rounded as `simulation.city.storage` does, so that what is measured now can be measured again from the file."""
+    rounded: Floats = np.rint(values * scale) / scale
+    return rounded
 
 
 def _runs(there: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:

@@ -98,8 +98,7 @@ def test_demo_links_are_measured_from_its_ways(demo: Scenario) -> None:
     times = travel_times(passages(map(annotated, all_sightings(demo, 10.0))))
     assert list(times) == list(demo.links)
     for link, seconds in demo.links.items():
-        # Places and headings were rounded when they were stored: a vehicle may count as seen a frame earlier or later.
-        np.testing.assert_allclose(times[link], seconds, atol=0.31)
+        np.testing.assert_allclose(times[link], seconds, atol=0.001)
 
 
 def test_one_camera_of_the_demo_looks_the_other_way(demo: Scenario) -> None:
