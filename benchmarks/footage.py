@@ -189,7 +189,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     footage = shipped_footage("demo")
     models = {path.stem.replace("_", "-"): path for path in (SHIPPED, *given.model)}
-    results = {name: _measure(footage, path, given.confidence) for name, path in models.items()}
+    results: dict[str, Sequence[Found]] = {name: _measure(footage, path, given.confidence) for name, path in models.items()}
     print("\n".join(table(results)))
     if given.stills:
         seen = [footage_detections(clip, SHIPPED) for clip in footage.clips.values()]

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import moderngl
 import numpy as np
-import numpy.typing as npt
 
 from simulation.city.cameras import NEAR, CityCamera, Floats
+from simulation.rendering._shaders import DEPTH
 from simulation.rendering.vertices import COLUMNS, Vertices
 
 __all__ = [
@@ -25,8 +25,9 @@ __all__ = [
     "canvas",
     "cube_views",
     "parallel_view",
+    "program",
+    "shade",
     "shadow_map",
-    "sky_directions",
 ]
 
 FAR = 700.0
@@ -56,11 +57,13 @@ def canvas() -> moderngl.Context:
     """
     try:
         where: dict[str, Any] = {"backend": "egl", "libgl": "libGL.so.1", "libegl": "libEGL.so.1"}
-        return moderngl.create_context(standalone=True, require=330, **where)
+        context = moderngl.create_context(standalone=True, require=330, **where)
     except Exception as error:  # moderngl and glcontext raise plain exceptions of several kinds
         raise RenderingError(
             f"no OpenGL without a screen ({error}); expected Mesa's: apt-get install libegl1 libgl1 libgl1-mesa-dri"
         ) from error
+    context.gc_mode = "auto"  # what Python forgets is given back
+    return context
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +119,14 @@ class Program:
     def __init__(self, sources: tuple[str, str]) -> None:
         self.program = canvas().program(vertex_shader=sources[0], fragment_shader=sources[1])
 
+        self._full: moderngl.VertexArray | None = None
+
+    def full_picture(self) -> None:
+        """Draws one triangle that covers the whole picture."""
+        if self._full is None:
+            self._full = canvas().vertex_array(self.program, [])
+        self._full.render(moderngl.TRIANGLES, 3)
+
     def set(self, **values: Any) -> None:
         """Sets uniforms: numbers, vectors, matrices (4, 4) in the order of mathematics."""
         for name, value in values.items():
@@ -128,6 +139,12 @@ class Program:
                 member.value = tuple(float(entry) for entry in value)
             else:
                 member.value = value
+
+
+@lru_cache(maxsize=64)
+def program(sources: tuple[str, str]) -> Program:
+    """The program of a vertex and a fragment shader; compiled once, and shared."""
+    return Program(sources)
 
 
 class Drawable:
@@ -182,13 +199,14 @@ def shadow_map(size: int) -> ShadowMap:
     return ShadowMap(texture, canvas().framebuffer(depth_attachment=texture), size)
 
 
-def sky_directions(count: int, generator: np.random.Generator) -> npt.NDArray[np.float64]:
-    """(count, 3): unit vectors evenly over the sky above 6 degrees."""
-    number = np.arange(count) + generator.uniform(0, 1)
-    up = (
-        math.sin(math.radians(6))
-        + (1 - math.sin(math.radians(6))) * (np.arange(count) + generator.uniform(0.2, 0.8, count)) / count
-    )
-    turn = number * math.pi * (3 - math.sqrt(5))
-    level = np.sqrt(1 - up**2)
-    return np.stack((np.cos(turn) * level, np.sin(turn) * level, up), 1)
+def shade(target: ShadowMap, view: View, drawables: Sequence[tuple[Drawable, Floats]]) -> None:
+    """Draws depths of things, each with its matrix to the world (4, 4), as a light sees them."""
+    depth = program(DEPTH)
+    target.frame.use()
+    target.frame.clear(depth=1.0)
+    canvas().enable_only(moderngl.DEPTH_TEST)
+    depth.set(to_clip=view.to_clip)
+    for drawable, to_world in drawables:
+        depth.set(to_world=to_world)
+        drawable.draw(depth)
+        drawable.draw(depth, "clear")
