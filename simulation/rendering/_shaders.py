@@ -29,11 +29,11 @@ uniform vec3 horizon;
 uniform float overcast;
 vec3 sky(vec3 ray) {
     float up = max(ray.z, 0.0);
-    vec3 clear = mix(horizon, zenith, pow(up, 0.45));
+    vec3 clear = mix(horizon, zenith, pow(max(up, 1e-5), 0.45));
     vec2 place = ray.xy / (up + 0.12) * 1.3;
     float cover = smoothstep(0.62 - 0.4 * overcast, 0.86 - 0.3 * overcast, cloudy(place + 3.7)) * smoothstep(0.0, 0.12, up);
     vec3 cloud = horizon * (0.85 + 0.5 * cloudy(place * 2.1 + 9.1));
-    float glow = pow(max(dot(ray, sun_direction), 0.0), 24.0);
+    float glow = pow(max(dot(ray, sun_direction), 1e-4), 24.0);
     return mix(clear, cloud, cover) + sun_colour * 0.05 * glow;
 }
 """
@@ -186,13 +186,13 @@ void main() {
     ambient_out.rgb += colour * emission;
     if (kind == 10) {
         vec3 mirrored = reflect(-view, out_of);
-        float fresnel = 0.05 + 0.95 * pow(1.0 - max(dot(out_of, view), 0.0), 5.0);
+        float fresnel = 0.05 + 0.95 * pow(1.0 - clamp(dot(out_of, view), 0.0, 1.0), 5.0);
         float line = smoothstep(0.05, 0.35, mirrored.z + 0.12 * (noise(mirrored.xy * 9.0) - 0.5));
         ambient_out.rgb += fresnel * mix(around * 0.30, sky(mirrored), line) * (0.5 + 0.5 * sky_share);
         sun_out.rgb += fresnel * sun_colour * 0.10 * (1.0 - line);
     }
     if (kind == 1 && place.z < 0.06) {
-        float gloss = pow(1.0 - max(view.z, 0.0), 5.0);
+        float gloss = pow(1.0 - clamp(view.z, 0.0, 1.0), 5.0);
         ambient_out.rgb += 0.25 * gloss * horizon;
     }
 }
@@ -350,9 +350,11 @@ float highlight(vec3 out_of, vec3 view, float rough) {
     return min(a * a / (3.1416 * spread * spread) * 0.25, 12.0);
 }
 void main() {
-    vec3 out_of = normalize(normal), view = normalize(eye - place);
+    vec3 view = normalize(eye - place);
+    vec3 out_of = dot(normal, normal) > 1e-8 ? normalize(normal) : view;
     float facing = dot(out_of, view);
     if (facing < 0.0) { if (clear_pass > 0.5) discard; out_of = -out_of; facing = -facing; }
+    facing = min(facing, 1.0);
     vec3 albedo = colour;
     float dirt = kind == 12 ? smoothstep(0.75, 0.15, own_place.z + 0.35 * cloudy(own_place.xy * 3.0 + own_place.z * 2.0)) : 0.0;
     albedo = mix(albedo, vec3(0.17, 0.15, 0.125), 0.30 * dirt);
@@ -379,7 +381,8 @@ void main() {
     }
     light += colour * emission;
     float through = clear_pass > 0.5 ? max(opacity, bent.g) : 1.0;
-    light_out = vec4(light, through);
+    if (any(isnan(light)) || any(isinf(light))) light = albedo * sky_light;
+    light_out = vec4(min(light, vec3(60.0)), through);
     number_out = number;
 }
 """,
