@@ -26,15 +26,15 @@ function box(context, track, scale) {
   context.strokeStyle = shade;
   context.strokeRect(left, top, right - left, bottom - top);
   if (!known) return;
-  context.font = `${again ? "bold " : ""}${Math.round(13 * scale)}px system-ui, sans-serif`;
+  context.font = `${again ? "bold " : ""}${Math.round(12 * scale)}px system-ui, sans-serif`;
   const text = again ? `${track.vehicle} ✓` : `${track.vehicle}`;
-  const width = context.measureText(text).width + 8 * scale;
-  const height = 16 * scale;
+  const width = context.measureText(text).width + 6 * scale;
+  const height = 15 * scale;
   const y = Math.max(0, top - height);
   context.fillStyle = shade;
   context.fillRect(left - context.lineWidth / 2, y, width, height);
   context.fillStyle = ink(track.vehicle);
-  context.fillText(text, left + 4 * scale - context.lineWidth / 2, y + 12.5 * scale);
+  context.fillText(text, left + 3 * scale - context.lineWidth / 2, y + 11.5 * scale);
 }
 
 async function draw(canvas, frame) {

@@ -25,7 +25,7 @@ def test_the_demo_needs_nothing_and_ends_with_a_report(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert "DRAWN footage, since no real footage is here" in done.stderr
+    assert "Drawn footage: three cameras along a road" in done.stderr
     assert "confirmed" in done.stderr
     assert "Traceback" not in done.stderr
     report = json.loads(done.stdout)

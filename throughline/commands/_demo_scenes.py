@@ -77,7 +77,7 @@ class City:
         self.delays = dict.fromkeys(names, 0.0)
         self.seconds = self._footage.seconds
         self.title = (
-            f"a small city, rendered, with {len(names)} of its cameras: {', '.join(names)}. Truth: what was rendered.\n"
+            f"A small city, rendered, with {len(names)} of its cameras: {', '.join(names)}. Truth: what was rendered.\n"
             "Detector and embedder are the ones that come with the product; they have not seen these vehicles or streets."
         )
         self.site = {
@@ -118,7 +118,7 @@ class HighwayPair:
     """One real clip of a motorway, cut into an upstream and a downstream camera."""
 
     title: str = (
-        "real footage: one clip of a motorway, cut into an upstream camera c01 and a downstream camera c02, which is re-encoded\n"
+        "Real footage: one clip of a motorway, cut into an upstream camera c01 and a downstream camera c02, which is re-encoded\n"
         "at another size, darker, softer, noisier and 4 s late. Truth: the uncut clip, tracked at its full rate and resolution."
     )
 
@@ -149,8 +149,8 @@ class DrawnRoad:
     """Three cameras along a drawn road, for when no real footage is at hand."""
 
     title = (
-        "DRAWN footage, since no real footage is here: three cameras along a road. The detector is `motion`\n"
-        "(background subtraction) and the embedder `colour-histogram`: neither needs weights. Truth: what was drawn."
+        "Drawn footage: three cameras along a road. The detector is `motion` (background subtraction)\n"
+        "and the embedder `colour-histogram`: neither needs weights. Truth: what was drawn."
     )
 
     def __init__(self, cache: Path) -> None:
