@@ -133,3 +133,16 @@ def test_a_clip_has_as_many_pictures_as_told_and_its_truth_beside_it(
     assert set(truth.vehicles.tolist()) == {5}
     assert truth.places[:, 0] == pytest.approx(np.linspace(-14, -9, 6), abs=0.02)
     assert truth.visible.min() > 0.9
+
+
+def test_a_mirror_that_faces_the_camera_gives_numbers(scene: Scene) -> None:
+    """By rounding, it faces it by a cosine beyond 1; an undefined value would stay, as exposure follows the picture before."""
+    camera = CityCamera("c01", 1, (30.0, -6.0, 1.2), 247.3, 0.0, 30_000.0, (32, 18))
+    plate = box("body", (0.0, 0.0, 0.2), (2.0, 0.1, 2.0), 0.0, Material((0.8, 0.8, 0.8), metallic=1.0, roughness=0.05))
+    renderer = Renderer(scene, HIGH_SUN, camera, samples=1)
+    for step in range(4):
+        place = np.array(camera.position) + camera.axes()[2] * (30.0 + step * 0.37)
+        vehicle = PlacedVehicle(1, Model((plate,)), (float(place[0]), float(place[1])), camera.heading - 180)
+        picture = renderer.picture([vehicle], 1.0)
+        assert picture.shares[1][0] == 32 * 18 * 4
+        assert np.isfinite(picture.light).all()
