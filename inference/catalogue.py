@@ -127,8 +127,8 @@ CATALOGUE: tuple[CatalogueEntry, ...] = (
         "which vehicles look alike, about 4 ms a crop on one CPU core; comes with the product",
         input_size=(128, 128),
         file="vehicle_embedder.onnx",
-        sha256="0969f642b18edfa2d7e00e524f7051ce103e7fed8207888e0040050c41d299fc",
-        size=6_427_710,
+        sha256="7ae80313291918d83bbdc6702607a30c93fcd210417bcfc95b9fb6e20bb720a1",
+        size=6_448_159,
     ),
     CatalogueEntry(COLOUR_HISTOGRAM, "embedder", "where on a vehicle which colours are; no weights"),
     CatalogueEntry(

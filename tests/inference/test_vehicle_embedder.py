@@ -19,7 +19,7 @@ from throughline.commands._model_pictures import embed_all, read_picture
 from throughline.formats.crop_index import read_crop_index
 from throughline.settings.models import EmbedderSettings
 from throughline.telemetry.metrics import Metrics
-from throughline.types import Image
+from throughline.types import VEHICLE_COLOURS, Image
 
 SHIPPED = model_folders({})[-1:]
 
@@ -47,15 +47,18 @@ def test_it_is_the_default_and_as_small_as_it_was_meant_to_be() -> None:
     assert "default embedder: vehicle-embedder" in found.note
 
 
-def test_it_says_what_it_is_and_gives_types_beside_the_embedding(engine: OnnxRuntimeEngine) -> None:
-    assert engine.metadata["recipe"] == "default-embedder"
+def test_it_says_what_it_is_and_gives_types_and_colours_beside_the_embedding(engine: OnnxRuntimeEngine) -> None:
+    assert engine.metadata["recipe"] == "default-embedder-heads"
     assert engine.metadata["type classes"] == "car,motorcycle,bus,truck"
     assert engine.input_shape == (3, 128, 128)
-    assert engine.output_shapes == ((256,), (4,))
-    vectors, kinds = engine.infer(CropPreparation(engine)([drawn(vehicle, 0) for vehicle in range(3)]))
+    assert engine.metadata["colour classes"] == ",".join(VEHICLE_COLOURS)
+    assert engine.output_names == ("embedding", "type", "colour")
+    assert engine.output_shapes == ((256,), (4,), (11,))
+    vectors, kinds, colours = engine.infer(CropPreparation(engine)([drawn(vehicle, 0) for vehicle in range(3)]))
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
     np.testing.assert_allclose(kinds.sum(1), 1, atol=1e-5)
-    alone, _ = engine.infer(CropPreparation(engine)([drawn(1, 0)]))
+    np.testing.assert_allclose(colours.sum(1), 1, atol=1e-5)
+    alone, _, _ = engine.infer(CropPreparation(engine)([drawn(1, 0)]))
     np.testing.assert_allclose(alone[0], vectors[1], atol=1e-5)
 
 
@@ -86,5 +89,5 @@ def test_it_knows_vehicles_that_it_learned_from(shared_data: Path, tmp_path: Pat
     nearest = (vectors[first] @ vectors[~first].T).argmax(1)
     assert (names[~first][nearest] == names[first]).mean() > 0.9
     kinds = engine.metadata["type classes"].split(",")
-    _, probabilities = engine.infer(CropPreparation(engine)([read_picture(crop.path) for crop in crops[::5]]))
+    _, probabilities, _ = engine.infer(CropPreparation(engine)([read_picture(crop.path) for crop in crops[::5]]))
     assert np.mean([kinds[row.argmax()] == crop.kind for row, crop in zip(probabilities, crops[::5], strict=True)]) > 0.9
