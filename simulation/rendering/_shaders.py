@@ -2,7 +2,7 @@
 
 from typing import Final
 
-__all__ = ["COMPOSE", "DEPTH", "FILL", "FULL", "OCCLUSION", "OUTLINE", "VEHICLE", "static"]
+__all__ = ["COMPOSE", "DEPTH", "FILL", "OCCLUSION", "OUTLINE", "VEHICLE", "static"]
 
 _HEAD: Final = "#version 330\n"
 
@@ -247,8 +247,6 @@ void main() {
 }
 """,
 )
-
-FULL: Final = _FULL_VERTEX
 
 OCCLUSION: Final = (
     _HEAD

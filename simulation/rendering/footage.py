@@ -120,14 +120,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for done, count in render_camera(scenario, layout, camera, given.out, options):
             if done % 50 == 0 or done == count:
                 _say(f"{camera.id}: frame {done} of {count}, {time.monotonic() - started:.0f} s")
-    parts = [_partial(given.out, camera) for camera in scenario.cameras]
-    if all(part.exists() for part in parts):
-        truth = {camera: rows for part in parts for camera, rows in load_sightings(part).items()}
-        save_sightings(list(truth.values()), given.out / "truth.npz")
+    _collect_truth(scenario, given.out)
+    return 0
+
+
+def _collect_truth(scenario: Scenario, folder: Path) -> None:
+    """Puts the truth of cameras that were rendered now beside that of the others, once there is one of each."""
+    file = folder / "truth.npz"
+    truth = load_sightings(file) if file.exists() else {}
+    parts = [part for camera in scenario.cameras if (part := _partial(folder, camera)).exists()]
+    for part in parts:
+        truth |= load_sightings(part)
+    if parts and all(camera.id in truth for camera in scenario.cameras):
+        save_sightings([truth[camera.id] for camera in scenario.cameras], file)
         for part in parts:
             part.unlink()
-        _say(f"{given.out / 'truth.npz'}: {sum(map(len, truth.values()))} boxes")
-    return 0
+        _say(f"{file}: {sum(map(len, truth.values()))} boxes")
 
 
 def _say(line: str) -> None:

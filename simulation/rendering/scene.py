@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -65,11 +64,7 @@ def scene_before(layout: Layout, roads: tuple[Road, ...], camera: CityCamera) ->
     return Scene(tuple(standing), (ground, *wear(close), *markings(close, area)), area.distance, edge_area)
 
 
-class _Near(Protocol):
-    def __call__(self, place: Floats) -> bool: ...
-
-
-def _standing(layout: Layout, near: _Near, foot: Floats) -> Iterator[Part]:
+def _standing(layout: Layout, near: Callable[[Floats], bool], foot: Floats) -> Iterator[Part]:
     for building in layout.buildings:
         if near(np.array(building.place)):
             yield from building_parts(building)
@@ -83,7 +78,7 @@ def _standing(layout: Layout, near: _Near, foot: Floats) -> Iterator[Part]:
             yield from _post(name, place, heading, seed)
 
 
-def _plants(layout: Layout, near: _Near, foot: Floats) -> Iterator[Part]:
+def _plants(layout: Layout, near: Callable[[Floats], bool], foot: Floats) -> Iterator[Part]:
     for tree in layout.trees:
         place = np.array(tree.place)
         if near(place):

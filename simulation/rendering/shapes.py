@@ -11,7 +11,7 @@ import numpy.typing as npt
 from simulation.city.cameras import Floats
 from simulation.rendering.mesh import Material, Part
 
-__all__ = ["box", "boxes", "disc", "extruded", "moved", "quads", "ribbon", "tube"]
+__all__ = ["box", "boxes", "disc", "moved", "quads", "ribbon", "tube"]
 
 _BOX_CORNERS = np.array([(x, y, z) for z in (0.0, 1.0) for y in (-0.5, 0.5) for x in (-0.5, 0.5)])
 _BOX_TRIANGLES = np.array(
@@ -101,12 +101,3 @@ def disc(name: str, centre: Sequence[float], radius: float, heading: float, mate
     rim = np.stack((-np.cos(angles) * radius, np.zeros(sides), np.sin(angles) * radius), 1)
     triangles = np.array([(0, s, s + 1) for s in range(1, sides - 1)])
     return Part(name, moved(rim, centre, heading), triangles, material, smooth=False)
-
-
-def extruded(name: str, outline: Floats, bottom: float, top: float, material: Material) -> Part:
-    """Upright walls around ``outline`` (K, 2), which is anticlockwise seen from above; no lids."""
-    following = np.roll(outline, -1, axis=0)
-    corners = np.zeros((len(outline), 4, 3))
-    for corner, (points, height) in enumerate(((outline, bottom), (following, bottom), (following, top), (outline, top))):
-        corners[:, corner, :2], corners[:, corner, 2] = points, height
-    return quads(name, corners, material)

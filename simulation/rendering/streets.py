@@ -15,9 +15,11 @@ from simulation.city.scenario import Road
 from simulation.rendering.mesh import Material, Part
 from simulation.rendering.shapes import boxes, quads, ribbon
 
-__all__ = ["PavedArea", "edge_lines", "kerbs", "markings", "paved_area", "resampled", "sideways", "wear"]
+__all__ = ["KERB_HEIGHT", "PavedArea", "edge_lines", "kerbs", "markings", "paved_area", "resampled", "sideways", "wear"]
 
 KERB_HEIGHT = 0.12
+"""Metres of pavements above the road."""
+
 _WHITE = Material((0.80, 0.80, 0.77), roughness=0.6, opacity=0.9)
 _KERB = Material((0.56, 0.55, 0.53), roughness=0.9)
 _MARKING_HEIGHT, _STAIN_HEIGHT = 0.010, 0.005

@@ -135,6 +135,31 @@ def test_a_clip_has_as_many_pictures_as_told_and_its_truth_beside_it(
     assert truth.visible.min() > 0.9
 
 
+def test_clips_that_are_there_are_left_alone_and_truth_is_collected(
+    crossing: tuple[Road, ...], camera: CityCamera, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    way = Trajectory(5, np.array((0.0, 1.0)), np.array(((-14.0, -3.4), (-4.0, -3.4))), np.array((90.0, 90.0)))
+    other = CityCamera("c02", 2, (-60.0, -12.0, 7.0), 80.0, 16.0, 170.0, (160, 90))
+    vehicles = {5: CityVehicle(5, "hatchback", "red", "", 1.0, 4)}
+    scenario = Scenario("test", 0.2, (camera, other), crossing, vehicles, (way,))
+    monkeypatch.setattr(footage, "shipped_scenario", lambda name: scenario)
+    monkeypatch.setattr(
+        footage, "plan_layout", lambda roads, cameras, seed: Layout(paved_area(roads, (-90.0, -40.0), (180.0, 80.0)))
+    )
+    arguments = ["test", "--out", str(tmp_path), "--samples", "1"]
+    assert footage.main([*arguments, "--cameras", "c02"]) == 0
+    assert not (tmp_path / "truth.npz").exists()
+    written = (tmp_path / "c02.mp4").stat().st_mtime_ns
+    assert footage.main(arguments) == 0
+    assert (tmp_path / "c02.mp4").stat().st_mtime_ns == written
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["c01.mp4", "c02.mp4", "truth.npz"]
+    truth = load_sightings(tmp_path / "truth.npz")
+    assert list(truth) == ["c01", "c02"]
+    (tmp_path / "c01.mp4").unlink()
+    assert footage.main(arguments) == 0
+    assert len(load_sightings(tmp_path / "truth.npz")["c01"]) == len(truth["c01"]) == 2
+
+
 def test_a_mirror_that_faces_the_camera_gives_numbers(scene: Scene) -> None:
     """By rounding, it faces it by a cosine beyond 1; an undefined value would stay, as exposure follows the picture before."""
     camera = CityCamera("c01", 1, (30.0, -6.0, 1.2), 247.3, 0.0, 30_000.0, (32, 18))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from simulation.rendering.mesh import Material, Part
-from simulation.rendering.shapes import box, disc, extruded, moved, ribbon, tube
+from simulation.rendering.shapes import box, disc, moved, ribbon, tube
 from simulation.rendering.vertices import KINDS, corner_normals, vertices
 
 GREY = Material((0.5, 0.5, 0.5))
@@ -33,8 +33,6 @@ def test_flat_things_look_up_and_upright_ones_out() -> None:
     assert np.allclose(band.rows[:, 3:6], (0, 0, 1))
     face = vertices([disc("plain", (0.0, 0.0, 2.0), 0.3, 180.0, GREY)])
     assert np.allclose(face.rows[:, 3:6], (0, -1, 0), atol=1e-6)
-    walls = vertices([extruded("plain", np.array(((-1.0, -1), (1, -1), (1, 1), (-1, 1))), 0.0, 2.0, GREY)])
-    assert (np.einsum("ij,ij->i", walls.rows[:, :2], walls.rows[:, 3:5]) > 0).all()
 
 
 def test_creases_stay_sharp_and_curves_become_round() -> None:
@@ -54,7 +52,7 @@ def test_equal_corners_are_one_row_and_glass_is_kept_apart() -> None:
     assert len(rows.rows) == 48
     assert len(rows.solid) == len(rows.clear) == 12
     assert set(rows.rows[rows.solid.ravel(), 13]) == {float(KINDS["body"])}
-    assert rows.rows[0, 6] == pytest.approx(0.2140, abs=1e-3) or rows.rows[0, 6] == pytest.approx(0.0100, abs=1e-3)
+    assert rows.rows[rows.solid.ravel(), 6] == pytest.approx(0.2140, abs=1e-3), "colours are light, not sRGB"
 
 
 def test_nothing_gives_no_rows() -> None:
