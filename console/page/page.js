@@ -101,8 +101,7 @@ function shot(address) {
 
 function fill(item, match) {
   const part = (name) => item.querySelector(name);
-  const fresh = item.className === "match" || item.classList.contains("fresh");
-  item.className = `match ${match.kind}${fresh ? " fresh" : ""}`;
+  item.className = `match ${match.kind}${item.classList.contains("fresh") ? " fresh" : ""}`;
   item.style.setProperty("--hue", colour(match.vehicle));
   item.style.setProperty("--on-hue", ink(match.vehicle));
   part(".number").textContent = match.vehicle;
@@ -130,12 +129,13 @@ function fill(item, match) {
   part(".reason").textContent = match.reason;
 }
 
-function showMatch(match) {
+function showMatch(match, fresh = true) {
   element("none").hidden = true;
   const list = element("list");
   let item = matches.get(match.tracklet);
   if (!item) {
     item = copy("match");
+    if (fresh) item.classList.add("fresh");
     matches.set(match.tracklet, item);
     list.prepend(item);
   }
@@ -162,7 +162,7 @@ function hello(message) {
   showCameras(message.cameras);
   element("list").replaceChildren();
   matches.clear();
-  message.matches.forEach(showMatch);
+  for (const match of message.matches) showMatch(match, false);
   showStatus(message.status);
 }
 

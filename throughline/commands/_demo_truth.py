@@ -110,10 +110,14 @@ class _Pictures:
             yield (int(loop), int(truth.vehicles[index])), truth.boxes[index], counted
 
     def ignores(self, instant: Instant, box: FloatArray) -> bool:
-        """Whether a found box lies on a vehicle that does not count, and on none that does."""
-        overlaps = [(_overlap(box, true), counted) for _, true, counted in self.at(instant)]
-        on = [counted for overlap, counted in overlaps if overlap >= _OVERLAP]
-        return bool(on) and not any(on)
+        """Whether a found box lies on a vehicle that does not count, and fits none that does.
+
+        A true box is around the whole vehicle; what is found of one that is half hidden is a part of it.
+        """
+        there = list(self.at(instant))
+        if any(counted and _overlap(box, true) >= _OVERLAP for _, true, counted in there):
+            return False
+        return any(not counted and _covered(box, true) >= _OVERLAP for _, true, counted in there)
 
 
 def _interpolated(path: Iterable[PathPoint], instants: list[Instant]) -> Iterator[tuple[int, FloatArray]]:
@@ -138,8 +142,15 @@ def _row(camera: int, vehicle: int, frame: int, box: FloatArray) -> AiCityRow:
     return AiCityRow(camera, vehicle, frame + 1, x1, y1, x2 - x1, y2 - y1)
 
 
+def _common(one: FloatArray, other: FloatArray) -> float:
+    return float(np.clip(np.minimum(one[2:], other[2:]) - np.maximum(one[:2], other[:2]), 0, None).prod())
+
+
+def _covered(box: FloatArray, by: FloatArray) -> float:
+    return _common(box, by) / max(float((box[2:] - box[:2]).prod()), 1e-9)
+
+
 def _overlap(one: FloatArray, other: FloatArray) -> float:
-    corners = np.clip(np.minimum(one[2:], other[2:]) - np.maximum(one[:2], other[:2]), 0, None)
-    inside = float(corners.prod())
+    inside = _common(one, other)
     union = float((one[2:] - one[:2]).prod() + (other[2:] - other[:2]).prod()) - inside
     return inside / max(union, 1e-9)

@@ -145,7 +145,7 @@ async def _show(scene: Any, options: argparse.Namespace, cache: Path, screen: An
         show.phase("Starting: models, Kafka, matcher and cameras", cameras=len(site.cameras))
         if truth is not None:
             screen.say("+ a match that is true so far, x one that is wrong")
-        screen.say(event_heading())
+        screen.say(f"  {event_heading()}" if truth is not None else event_heading())
         recording = await record(site, server, seconds, stop, show)
         show.phase("Writing the report")
         outcome = judge(scene.title, site, recording, truth, speed=options.speed)
