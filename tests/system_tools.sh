@@ -1,7 +1,8 @@
 #!/bin/sh
-# Programs that some tests start and that no wheel carries: Java and Maven (Apache Kafka), Prometheus with promtool.
-# Installs what is missing where that needs no question; otherwise says which tests will be skipped. Fails only
-# when THROUGHLINE_REQUIRE_SERVICES=1 and something is still missing, because then those tests would fail anyway.
+# Programs and libraries that some tests need and that no wheel carries: Java and Maven (Apache Kafka), Prometheus with promtool,
+# and a software OpenGL (pictures of the city). Installs what is missing where that needs no question; otherwise says which tests
+# will be skipped. Fails only when THROUGHLINE_REQUIRE_SERVICES=1 and a service is still missing, because then those tests would
+# fail anyway; without OpenGL they are skipped.
 set -u
 
 missing() {
@@ -9,6 +10,9 @@ missing() {
     command -v java >/dev/null 2>&1 || found="$found java"
     command -v mvn >/dev/null 2>&1 || found="$found mvn"
     command -v promtool >/dev/null 2>&1 && command -v prometheus >/dev/null 2>&1 || found="$found prometheus"
+    if command -v ldconfig >/dev/null 2>&1; then # else nobody knows
+        case $(ldconfig -p 2>/dev/null) in *libEGL_mesa*) ;; *) found="$found opengl" ;; esac
+    fi
     echo "${found# }"
 }
 
@@ -35,9 +39,10 @@ if may_install; then
             java) packages="$packages default-jre-headless" ;;
             mvn) packages="$packages maven" ;;
             prometheus) packages="$packages prometheus" ;;
+            opengl) packages="$packages libegl1 libgl1 libgl1-mesa-dri" ;;
         esac
     done
-    echo "tests: installing$packages (for tests against real services)"
+    echo "tests: installing$packages (for tests that need them)"
     patience="-o Acquire::http::Timeout=20 -o Acquire::Retries=1 -o DPkg::Lock::Timeout=60" # a machine without a network
     # shellcheck disable=SC2086 # lists of words
     { as_root apt-get $patience update -qq && as_root apt-get $patience install -y -qq --no-install-recommends $packages; } >/dev/null 2>&1
@@ -48,6 +53,7 @@ fi
 skipped=""
 case " $lacking " in *" java "* | *" mvn "*) skipped="tests against Apache Kafka" ;; esac
 case " $lacking " in *" prometheus "*) skipped="${skipped:+$skipped and }tests with Prometheus" ;; esac
-echo "tests: missing $lacking: $skipped will be skipped (Debian: apt-get install default-jre-headless maven prometheus)" >&2
-[ "${THROUGHLINE_REQUIRE_SERVICES:-}" = 1 ] && exit 1
+case " $lacking " in *" opengl "*) skipped="${skipped:+$skipped and }tests that draw the city" ;; esac
+echo "tests: missing $lacking: $skipped will be skipped (Debian: apt-get install default-jre-headless maven prometheus libegl1 libgl1 libgl1-mesa-dri)" >&2
+[ "${THROUGHLINE_REQUIRE_SERVICES:-}" = 1 ] && [ "$lacking" != opengl ] && exit 1
 exit 0

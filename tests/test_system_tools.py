@@ -95,6 +95,22 @@ def test_where_it_may_not_install_it_says_what_is_skipped(machine: Machine, requ
     assert machine.calls.read_text() == ""
 
 
+def test_a_machine_that_cannot_draw_is_told_so_and_tests_go_on(machine: Machine) -> None:
+    machine.root()
+    machine.apt(works=False)
+    for name in ALL:
+        machine.program(name)
+    machine.program("ldconfig", "echo libEGL.so.1")
+    result = machine.run(THROUGHLINE_REQUIRE_SERVICES="1")
+    assert (result.returncode, result.stdout) == (
+        0,
+        "tests: installing libegl1 libgl1 libgl1-mesa-dri (for tests that need them)\n",
+    )
+    assert "tests that draw the city will be skipped" in result.stderr
+    machine.program("ldconfig", "echo libEGL_mesa.so.0")
+    assert machine.run().stderr == ""
+
+
 def test_an_installation_that_fails_is_no_failure_of_the_tests(machine: Machine) -> None:
     machine.root()
     machine.apt(works=False)
