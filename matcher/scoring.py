@@ -12,6 +12,7 @@ from matcher.evidence.appearance import AppearanceTerm
 from matcher.evidence.calibration import DEFAULTS, CalibrationPrior
 from matcher.evidence.camera_bias import CameraBias
 from matcher.evidence.colour import ColourTerm
+from matcher.evidence.direction import DirectionTerm
 from matcher.evidence.ground_position import GroundPositionTerm
 from matcher.evidence.orientation import OrientationTerm
 from matcher.evidence.prior import PriorTerm
@@ -139,6 +140,7 @@ class Scorer:
             (SameCameraTerm(site, self.appearance if matching.appearance else None), matching.same_camera.enabled),
             (GroundPositionTerm(topology), matching.ground_position and calibrated),
             (VehicleSizeTerm(topology), matching.vehicle_size and calibrated),
+            (DirectionTerm(topology), matching.direction and calibrated),
         )
         self._terms = tuple(term for term, on in switched if on)
         self.learners = tuple(term for term in self._terms if isinstance(term, Learner))

@@ -10,8 +10,8 @@ from typing import Final
 
 import numpy as np
 
-from inference.embedder import Description
 from inference.batcher import InferenceWorkers
+from inference.embedder import Description
 from inference.models import Models
 from simulation.appearance import AppearanceModel, DetectorModel, DrawnAttributes, DrawnDetections, DrawnEmbeddings
 from simulation.appearance.attributes import Attribute
@@ -20,10 +20,12 @@ from throughline.telemetry.metrics import Metrics
 from throughline.times import Instant, after
 from throughline.types import ClockSource, Detections, FloatArray, Frame, Image, Pixels
 
-__all__ = ["EPOCH", "DrawnCity", "DrawnPicture"]
+__all__ = ["EMBEDDER", "EPOCH", "DrawnCity", "DrawnPicture", "frame_of"]
 
 EPOCH: Final[Instant] = 1_700_000_000_000_000
 """Capture time of the first frames."""
+
+EMBEDDER: Final = "drawn-embedder"
 
 _ATTRIBUTES: Final[tuple[Attribute, ...]] = ("type", "colour", "orientation")
 _TEXTURE: Final = np.random.default_rng(1).integers(104, 152, (64, 64, 3), np.uint8)
@@ -130,7 +132,7 @@ class _Detector:
 class _Embedder:
     """Says what was drawn for the vehicle that a crop was cut around."""
 
-    name = "drawn-embedder"
+    name = EMBEDDER
     attributes = _ATTRIBUTES
 
     def __init__(self, city: DrawnCity, detections: DrawnDetections) -> None:

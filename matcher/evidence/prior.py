@@ -21,6 +21,8 @@ _FORGETTING = 1000.0
 """Decisions after which older ones begin to fade."""
 _TAKES, _TAKES_STRENGTH = 0.5, 10.0
 """Share of vehicles that take a road nobody has listed, and how many vehicles that counts for."""
+_LISTED_STRENGTH = 60.0
+"""How many vehicles it counts for that a road is listed: as if all took it that stay on the site."""
 _LEAST_TAKES, _MOST_TAKES = 0.01, 0.98
 """A road that nobody has taken so far may still be taken."""
 
@@ -28,14 +30,15 @@ _LEAST_TAKES, _MOST_TAKES = 0.01, 0.98
 class PriorTerm:
     """Log-odds of a join against a new vehicle, before the evidence.
 
-    A vehicle that left one view comes to the next with probability 1 - n at some time in the window W; new vehicles come
+    A vehicle that left one view comes to the next with probability t at some time in the window W; new vehicles come
     at the rate n * v, where v is the rate at which the camera sees vehicles and n the share of new ones. So the odds are
-    (1 - n) / (n v W): the busier the road and the wider the window, the more evidence a join needs. A vehicle that k linked
-    sightings are known of may come by each of their roads, so its chances add up: the geometric mean of the k odds, times k.
-    The share n starts at the configured one and follows what is decided at each camera.
+    t / (n v W): the fewer take the road, the busier it is and the wider the window, the more evidence a join needs. A vehicle
+    that k linked sightings are known of may come by each of their roads, so its chances add up: the geometric mean of the k odds,
+    times k. The share n starts at the configured one and follows what is decided at each camera.
 
-    By a road that is learned, vehicles come with the probability that they were found to, in place of 1 - n: joins by this
-    road, each in proportion to its probability, of all vehicles that were seen at its start.
+    The probability t is the share of vehicles that were found to take this road: joins by it, each in proportion to its
+    probability, of all vehicles that were seen at its start. A listed road starts as if all vehicles took it that are not new at
+    its end, t = 1 - n: where a junction has three ways out, that a way is rarely taken is learned within some minutes.
 
     Args:
         new_vehicle_share: n, at the start.
@@ -93,13 +96,14 @@ class PriorTerm:
         to = batch.table.camera[relations.later]
         new = (_STRENGTH * self._share + self._new[to]) / (_STRENGTH + self._decided[to])
         rate = (self._counts[to] + _VEHICLES) / (seconds + _SECONDS)
-        comes = 1.0 - new
         link = relations.link
-        learned = self._topology.learned[link] & batch.linked
-        if learned.any():
-            takes = _TAKES_STRENGTH * _TAKES + self._joins[link]
-            takes /= _TAKES_STRENGTH + self._decided[self._topology.from_[link]]
-            comes = np.where(learned, np.clip(takes, _LEAST_TAKES, _MOST_TAKES), comes)
+        unlisted = self._topology.unlisted[link]
+        strength = np.where(unlisted, _TAKES_STRENGTH, _LISTED_STRENGTH)
+        takes = strength * np.where(unlisted, _TAKES, 1.0 - new) + self._joins[link]
+        takes /= strength + self._decided[self._topology.from_[link]]
+        road = batch.linked & (link < self._topology.between)  # not a broken track's continuation
+        learns = road & (self._topology.learned[link] | ~unlisted)
+        comes = np.where(learns, np.clip(takes, _LEAST_TAKES, _MOST_TAKES), 1.0 - new)
         ways = batch.sum(batch.linked.astype(np.float64))
         return batch.mean(self._links[link] + np.log(comes / (new * rate)), batch.linked) + np.log(ways)
 

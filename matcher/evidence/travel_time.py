@@ -148,6 +148,13 @@ class TravelTimeDensity:
             self._density = self._estimate()
         return float((self._centres * self._density).sum() * self._width)
 
+    def quantile(self, share: float) -> float:
+        """Travel time in seconds that this share of passages is expected not to exceed, of those that need not take any time."""
+        if self._density is None:
+            self._density = self._estimate()
+        without_floor = np.cumsum(np.maximum(self._density - self._floor, 0.0))
+        return float(np.interp(share * without_floor[-1], without_floor, self._centres + 0.5 * self._width))
+
 
 class TravelTimeTerm:
     """The travel time from one camera to the next; the mean over the links that join two vehicles' sightings.

@@ -57,9 +57,9 @@ class AppearanceModel:
             is missing.
     """
 
-    auc: float = 0.97
+    auc: float = 0.98
     look_alike_auc: float = 0.75
-    other_side_auc: float = 0.85
+    other_side_auc: float = 0.9
     body: float = 0.12
     colour: float = 0.2
     view: float = 0.06

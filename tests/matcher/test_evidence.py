@@ -58,6 +58,8 @@ def test_travel_time_follows_what_is_confirmed_and_forgets() -> None:
     assert density.ratio(30.0) > 2.0
     assert density.ratio(20.0) < 0.0
     assert density.mean == pytest.approx(30.0, rel=0.1)
+    assert density.quantile(0.5) == pytest.approx(30.0, abs=0.5)
+    assert density.quantile(0.1) < 28.5 < 31.5 < density.quantile(0.9)
     for seconds in np.random.default_rng(2).normal(15.0, 1.0, size=300):
         density.learn(float(seconds), 1.0)
     assert density.ratio(15.0) > 2.0

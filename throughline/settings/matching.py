@@ -81,6 +81,9 @@ class MatchingSettings(Section):
         True, description="Weigh how far apart on the ground two vehicles were while both were in view; for calibrated cameras."
     )
     vehicle_size: bool = Field(True, description="Weigh whether two vehicles are equally tall; for calibrated cameras.")
+    direction: bool = Field(
+        True, description="Weigh which way vehicles leave one view and come into the other; for calibrated cameras."
+    )
     same_camera: SameCameraSettings = Field(
         default_factory=SameCameraSettings, description="A second track of one vehicle in the same camera."
     )

@@ -87,9 +87,15 @@ def test_a_road_that_vehicles_take_is_expected_and_one_that_none_takes_is_not() 
     assert taken.weigh(passing(scene, "b", 10.0))[0] > taken.weigh(passing(scene, "c", 10.0))[0] + 2.0
 
 
-@pytest.mark.parametrize("rest", ["allow", "deny"])
-def test_roads_that_are_not_learned_are_taken_by_all_that_are_not_new(rest: str) -> None:
+@pytest.mark.parametrize("rest", ["allow", "deny", "learn"])
+def test_a_listed_road_that_few_take_needs_more_evidence(rest: str) -> None:
     scene = Scene(site(rest, "{from: a, to: b, travel: {min: 0, max: 100}}"))
+    taken, seldom = decided(scene, 1.0), decided(scene, 0.1)
+    assert taken.weigh(passing(scene, "b", 10.0))[0] > seldom.weigh(passing(scene, "b", 10.0))[0] + 0.5
+
+
+def test_unlisted_roads_that_are_allowed_are_taken_by_all_that_are_not_new() -> None:
+    scene = Scene(site("allow"))
     taken, seldom = decided(scene, 1.0), decided(scene, 0.1)
     assert taken.weigh(passing(scene, "b", 10.0))[0] == seldom.weigh(passing(scene, "b", 10.0))[0]
 
