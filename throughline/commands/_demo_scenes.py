@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from evaluation.labelling import CameraTruth, truth_of_rows
+from simulation.city.scenario import Scenario
 from simulation.city.sightings import Sightings
 from simulation.city.site import site_of
 from simulation.city.truth import LEAST_HEIGHT, LEAST_INSIDE, LEAST_VISIBLE
@@ -25,6 +26,10 @@ __all__ = ["City", "DrawnRoad", "HighwayPair", "Scene"]
 
 _HIGHWAY_TILES = ((400, 150, 400, 220), (80, 300, 520, 420), (480, 300, 600, 420))
 """Overlapping parts of highway.mp4 that cover the road from above the first camera to below the second."""
+
+
+_CAR_HEIGHT = 1.8
+"""Metres: as high as a car looks from above, part of its roof and bonnet included."""
 
 
 class Scene(Protocol):
@@ -82,7 +87,7 @@ class City:
         )
         self.site = {
             "models": {"detector": "default", "embedders": [{"model": "default"}]},
-            "cameras": chosen,
+            "cameras": [{**camera, "roi": [_near_enough(self._footage.scenario, camera["id"])]} for camera in chosen],
             "links": [link for link in city["links"] if link["from"] in names and link["to"] in names],
         }
 
@@ -96,11 +101,28 @@ class City:
         return True
 
     def truth(self, epochs: Mapping[str, Instant]) -> dict[str, CameraTruth]:
-        """See `Scene.truth`; what somebody who annotates the pictures would draw a box around counts."""
-        return {name: _city_truth(self._footage.truth[name], epochs[name], self._footage.seconds) for name in self.footage}
+        """See `Scene.truth`; what an annotator would draw a box around counts, where it stands in the region of interest."""
+        tops = {camera["id"]: camera["roi"][0][0][1] for camera in self.site["cameras"]}
+        seconds = self._footage.seconds
+        return {name: _city_truth(self._footage.truth[name], epochs[name], seconds, tops[name]) for name in self.footage}
 
 
-def _city_truth(seen: Sightings, epoch: Instant, seconds: float) -> CameraTruth:
+def _near_enough(scenario: Scenario, name: str) -> list[list[float]]:
+    """The part of a camera's picture in which a car is large enough to be followed, as its operator would draw it."""
+    camera = next(camera for camera in scenario.cameras if camera.id == name)
+    width, height = camera.size
+    farthest = camera.focal * _CAR_HEIGHT / LEAST_HEIGHT
+    rows = np.arange(height, dtype=np.float64)
+    ground = np.stack((np.full(height, width / 2), rows, np.ones(height)), 1) @ camera.homography().T
+    places = np.column_stack((ground[:, :2] / ground[:, 2:], np.zeros(height)))
+    depths = camera.to_camera(places)[:, 2]
+    near = rows[(depths > 0.0) & (depths <= farthest)]
+    top = float(near.min()) if len(near) else 0.0
+    return [[0.0, top], [width, top], [width, height], [0.0, height]]
+
+
+def _city_truth(seen: Sightings, epoch: Instant, seconds: float, top: float) -> CameraTruth:
+    near = seen.boxes[:, 3] >= top
     tall = seen.boxes[:, 3] - seen.boxes[:, 1] >= LEAST_HEIGHT
     return CameraTruth(
         seen.camera,
@@ -110,7 +132,7 @@ def _city_truth(seen: Sightings, epoch: Instant, seconds: float) -> CameraTruth:
         seen.vehicles,
         seen.boxes,
         tolerance=round(0.5 / seen.fps * MICROSECONDS),
-        counted=tall & (seen.inside >= LEAST_INSIDE) & (seen.visible >= LEAST_VISIBLE),
+        counted=near & tall & (seen.inside >= LEAST_INSIDE) & (seen.visible >= LEAST_VISIBLE),
     )
 
 

@@ -15,7 +15,7 @@ from throughline.settings import parse_site
 
 def seen(camera: str) -> Sightings:
     """A vehicle that is far away, then near, then nearly hidden."""
-    boxes = np.array([[10, 10, 30, 25], [10, 10, 60, 50], [10, 10, 60, 50]], np.float32)
+    boxes = np.array([[10, 110, 30, 125], [10, 110, 60, 150], [10, 110, 60, 150]], np.float32)
     return Sightings(
         camera,
         10.0,
@@ -43,6 +43,9 @@ def test_a_city_with_fewer_cameras_has_the_roads_between_them(tmp_path: Path) ->
     assert [camera.id for camera in site.cameras] == names[:2]
     assert all(camera.ground is not None for camera in site.cameras)
     assert {(link.from_, link.to) for link in site.links} == {("c01", "c02"), ("c02", "c01")}
+    for camera in site.cameras:
+        assert isinstance(camera.roi, tuple), "far vehicles are left out, as an operator would do"
+        assert 50 < camera.roi[0][0][1] < 150
     truth = scene.truth({"c01": 1_000_000, "c02": 2_000_000})
     assert list(truth) == names[:2]
     one = truth["c02"]
