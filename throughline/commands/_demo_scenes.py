@@ -85,7 +85,7 @@ class City:
             f"A small city, rendered, with {len(names)} of its cameras: {', '.join(names)}. Truth: what was rendered.\n"
             "Detector and embedder are the ones that come with the product; they have not seen these vehicles or streets."
         )
-        self.site = {
+        self.site: dict[str, Any] = {
             "models": {"detector": "default", "embedders": [{"model": "default"}]},
             "cameras": [{**camera, "roi": [_near_enough(self._footage.scenario, camera["id"])]} for camera in chosen],
             "links": [link for link in city["links"] if link["from"] in names and link["to"] in names],
