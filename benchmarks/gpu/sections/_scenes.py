@@ -1,4 +1,4 @@
-"""Pictures of traffic in 1080p: of a clip, or of the drawn road that comes with the repository."""
+"""Pictures of traffic in 1080p: of a clip, or of a street of the rendered city."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from throughline.types import Image
 __all__ = ["HEIGHT", "WIDTH", "clip_scenes", "drawn_scenes", "scenes"]
 
 WIDTH, HEIGHT = 1920, 1080
-_DRAWN = Path(__file__).resolve().parents[3] / "docs" / "pictures" / "drawn-road-c02.jpg"
+_DRAWN = Path(__file__).resolve().parents[3] / "docs" / "pictures" / "city-c02.jpg"
 _SHARE = 0.9
-"""Of the drawn road's width and height that are seen at a time."""
+"""Of the street's width and height that are seen at a time."""
 
 
 def scenes(job: Job, count: int) -> list[Image]:
@@ -49,7 +49,7 @@ def clip_scenes(clip: Path, count: int) -> Iterator[Image]:
 
 
 def drawn_scenes(count: int) -> Iterator[Image]:
-    """The drawn road, seen by a camera that goes round once.
+    """A rendered street, seen by a camera that goes round once.
 
     Raises:
         ValueError: the picture is not where it should be.
