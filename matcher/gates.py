@@ -79,7 +79,7 @@ def relate(table: SightingTable, topology: Topology, first: IntArray, second: In
     """Tests P pairs of sightings.
 
     A pair of different cameras that no road joins, or that is further apart than the road allows, may still be one
-    vehicle that other cameras saw in between; a pair closer than a listed road allows may not. While the earlier one is open,
+    vehicle that other cameras saw in between; a pair closer than any listed road allows may not. While the earlier one is open,
     only what no possible end could satisfy is rejected. Clocks that may be wrong widen the window, and where they leave
     open which of two sightings started first, both ways are tried.
 
@@ -120,10 +120,9 @@ def _directed(table: SightingTable, topology: Topology, earlier: IntArray, later
     slack = topology.slack(table.variance[earlier], table.variance[later])
     link = topology.find(leaving, coming)
     widened = slack + topology.reach[link]
-    too_soon = travel < topology.minimum[link] - widened
-    rejected = np.zeros(len(travel), np.int8)
-    rejected[too_soon | ((travel > topology.maximum[link] + widened) & ~still_open)] = TRAVEL_WINDOW
-    impossible = too_soon
+    outside = (travel < topology.minimum[link] - widened) | ((travel > topology.maximum[link] + widened) & ~still_open)
+    rejected = np.where(outside, TRAVEL_WINDOW, PASSED).astype(np.int8)
+    impossible = travel < topology.soonest[link] - widened
     none = link < 0
     rejected[none] = NO_LINK
     impossible &= ~none & ~topology.unlisted[link]

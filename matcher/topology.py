@@ -76,6 +76,7 @@ class Topology:
         between: How many links lead from one camera to another; the others are from a camera to itself.
         minimum: (L,) of each link, seconds.
         maximum: (L,) of each link, seconds.
+        soonest: (L,) least seconds, also by way of one other camera: where views overlap that may be sooner than straight on.
         log_prior: (L,) of each link.
         reach: (L,) of each link, seconds.
         from_: (L,) number of the camera that each link leads away from.
@@ -138,11 +139,20 @@ class Topology:
         self.links = (*ordered, *self._fragments.values())
         self.minimum = np.array([link.minimum for link in self.links])
         self.maximum = np.array([link.maximum for link in self.links])
+        self.soonest = np.array([self._soonest(link) for link in self.links])
         self.log_prior = np.array([link.log_prior for link in self.links])
         self.reach = np.array([link.reach for link in self.links])
         self.from_ = np.array([self._numbers[link.from_] for link in self.links])
         self.unlisted = np.array([not link.listed for link in self.links])
         self.learned = self.unlisted & self._learns
+
+    def _soonest(self, link: Link) -> float:
+        ways = (
+            first.minimum + second.minimum
+            for first in self._outgoing[link.from_]
+            if first.listed and (second := self._links.get((first.to, link.to))) is not None and second.listed
+        )
+        return min((link.minimum, *ways))
 
     def find(self, first: IntArray, second: IntArray) -> IntArray:
         """Numbers of the links that lead from cameras ``first`` to cameras ``second`` (P,), as `links` has them; -1: none."""

@@ -11,7 +11,7 @@ from matcher.gates import relate as relate_slots
 from tests.support.sightings import Scene
 from tests.support.traffic import tracklet
 from throughline.messages import Clock, Gate, Tracklet
-from throughline.settings import parse_site
+from throughline.settings import Site, parse_site
 from throughline.types import ClockSource
 
 SITE = parse_site(
@@ -32,8 +32,8 @@ class Relation:
     gates: tuple[Gate, ...]
 
 
-def relate(first: Tracklet, second: Tracklet) -> Relation:
-    scene = Scene(SITE)
+def relate(first: Tracklet, second: Tracklet, site: Site = SITE) -> Relation:
+    scene = Scene(site)
     relations = scene.relate(scene.add(first), scene.add(second))
     link = int(relations.link[0])
     return Relation(
@@ -77,6 +77,18 @@ def test_the_window_is_that_of_a_slow_test_of_intervals() -> None:
         assert relation.impossible == (not slow and starts[later] < ends[earlier] + low)
         passed += slow
     assert 50 < passed < 250
+
+
+@pytest.mark.parametrize(("start", "impossible"), [(23.0, False), (22.9, True), (39.9, False), (40.0, False)])
+def test_a_vehicle_may_come_sooner_by_way_of_a_view_that_overlaps(start: float, impossible: bool) -> None:
+    """Straight from a to c it takes 20 s; by way of b, which c's view overlaps, 3 s may do."""
+    site = parse_site(
+        "site: test\nmatching: {window: hard}\ncameras: [{id: a}, {id: b}, {id: c}]\n"
+        "links: [{from: a, to: c, travel: {min: 20, max: 90}}, {from: a, to: b, travel: {min: 7, max: 30}}, {from: b, to: c, travel: {min: -4, max: 3}}]"
+    )
+    relation = relate(seen("a", 10, 20), seen("c", start, start + 5), site)
+    assert relation.impossible == impossible
+    assert relation.rejected == ("travel_window" if start < 40.0 else None)
 
 
 def test_doubt_about_the_clocks_widens_it() -> None:
