@@ -84,7 +84,8 @@ def test_a_vehicle_may_come_sooner_by_way_of_a_view_that_overlaps(start: float, 
     """Straight from a to c it takes 20 s; by way of b, which c's view overlaps, 3 s may do."""
     site = parse_site(
         "site: test\nmatching: {window: hard}\ncameras: [{id: a}, {id: b}, {id: c}]\n"
-        "links: [{from: a, to: c, travel: {min: 20, max: 90}}, {from: a, to: b, travel: {min: 7, max: 30}}, {from: b, to: c, travel: {min: -4, max: 3}}]"
+        "links: [{from: a, to: c, travel: {min: 20, max: 90}}, "
+        "{from: a, to: b, travel: {min: 7, max: 30}}, {from: b, to: c, travel: {min: -4, max: 3}}]"
     )
     relation = relate(seen("a", 10, 20), seen("c", start, start + 5), site)
     assert relation.impossible == impossible
