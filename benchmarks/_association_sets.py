@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -30,7 +30,6 @@ __all__ = [
     "parse_set_options",
     "quality_of",
     "redrawn",
-    "with_matching",
 ]
 
 
@@ -85,12 +84,6 @@ def load_set(folder: Path, changed: Callable[[Site], Site] | None = None) -> Ass
     places = {track.tracklet.tracklet: (site.camera(track.camera).number or 0, track.id) for track in tracks}
     shown = {tracklet: vehicles[place] for tracklet, place in places.items() if place in vehicles}
     return AssociationSet(folder.name, site, tuple(tracks), tuple(truth), shown)
-
-
-def with_matching(site: Site, matching: Mapping[str, Any]) -> Site:
-    """The site with other settings of ``matching``; the others stay."""
-    whole = site.model_dump(by_alias=True)
-    return Site.model_validate(whole | {"matching": whole["matching"] | dict(matching)})
 
 
 def quality_of(recorded: AssociationSet, association: Association) -> QualityScore:

@@ -9,7 +9,8 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 import numpy as np
 
-from benchmarks._association_sets import AssociationSet, with_matching
+from benchmarks._association_sets import AssociationSet
+from evaluation.matching_changes import Change, switches_of
 from throughline.settings import MatchingSettings, Site
 
 __all__ = [
@@ -52,16 +53,13 @@ class Variant:
     drawn: bool = False
 
 
-def ablations() -> list[Variant]:
-    """Each switch of ``matching`` turned: evidence that is weighed is not, and the other way round."""
-    switches = {name: field.default for name, field in MatchingSettings.model_fields.items() if isinstance(field.default, bool)}
-    return [
-        Variant(f"`{name}` {'off' if on else 'on'}", "ablation", _switched(name, not on)) for name, on in sorted(switches.items())
-    ]
+def ablations(matching: MatchingSettings) -> list[Variant]:
+    """Each kind of evidence that is weighed is not, and the other way round."""
+    return [Variant(change.name, "ablation", _changed(change)) for change in switches_of(matching)]
 
 
-def _switched(name: str, on: bool) -> Callable[[Site, int], Site]:
-    return lambda site, _seed: with_matching(site, {name: on})
+def _changed(change: Change) -> Callable[[Site, int], Site]:
+    return lambda site, _seed: change.of(site)
 
 
 def robustness() -> list[Variant]:

@@ -24,9 +24,9 @@ from benchmarks._association_sets import (
     parse_set_options,
     quality_of,
     redrawn,
-    with_matching,
 )
 from evaluation.calibration import JudgedJoins, judge_joins
+from evaluation.matching_changes import with_matching
 from evaluation.pairs import pair_score
 from matcher.associate import associate
 

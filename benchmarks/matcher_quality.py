@@ -34,11 +34,11 @@ from benchmarks._association_sets import (  # noqa: E402
     parse_set_options,
     quality_of,
     redrawn,
-    with_matching,
 )
 from benchmarks._association_variants import Variant, ablations, robustness  # noqa: E402
+from evaluation.matching_changes import with_matching  # noqa: E402
 from matcher.associate import associate  # noqa: E402
-from throughline.settings import Site  # noqa: E402
+from throughline.settings import MatchingSettings, Site  # noqa: E402
 
 __all__ = ["main"]
 
@@ -68,12 +68,12 @@ def _options() -> argparse.Namespace:
     return parse_set_options(parser)
 
 
-def _variants() -> list[Variant]:
-    return [Variant("as is", "as is"), *ablations(), *robustness()]
+def _variants(matching: dict[str, Any]) -> list[Variant]:
+    return [Variant("as is", "as is"), *ablations(MatchingSettings.model_validate(matching)), *robustness()]
 
 
 def _measure(options: argparse.Namespace) -> list[Findings]:
-    variants = _variants()
+    variants = _variants(options.matching)
     chosen = [
         number
         for number, variant in enumerate(variants)
@@ -88,10 +88,9 @@ def _measure(options: argparse.Namespace) -> list[Findings]:
         for draw in draws
         for seed in (options.seeds if variants[number].drawn else options.seeds[:1])
     ]
-    matching = json.dumps(options.matching)
     findings = {number: Findings(variants[number].name, variants[number].kind, {}) for number in chosen}
     with ProcessPoolExecutor(options.jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
-        running = [pool.submit(_run, options.data, matching, *job) for job in jobs]
+        running = [pool.submit(_run, options.data, options.matching, *job) for job in jobs]
         for done, ((number, name, *_), job) in enumerate(zip(jobs, running, strict=True), 1):
             findings[number].scores.setdefault(name, []).append(job.result())
             print(f"\r{done} of {len(jobs)} ", end="", file=sys.stderr, flush=True)
@@ -99,12 +98,12 @@ def _measure(options: argparse.Namespace) -> list[Findings]:
     return list(findings.values())
 
 
-def _run(data: Path, matching: str, number: int, name: str, draw: int, seed: int) -> QualityScore:
+def _run(data: Path, matching: dict[str, Any], number: int, name: str, draw: int, seed: int) -> QualityScore:
     """One set, changed."""
-    variant = _variants()[number]
+    variant = _variants(matching)[number]
 
     def changed(site: Site) -> Site:
-        return variant.site(with_matching(site, json.loads(matching)), seed)
+        return variant.site(with_matching(site, matching), seed)
 
     recorded = variant.recorded(_drawn(data / name, changed, draw), seed)
     return quality_of(recorded, associate(recorded.site, recorded.tracks))

@@ -1,25 +1,23 @@
-"""The tracklets of a city through the matcher, as it is and with parts of it switched off."""
+"""The tracklets of a city through the matcher."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from benchmarks._association_sets import with_matching
 from benchmarks.city.cameras import Arrival
 from matcher.engine import Matcher
 from matcher.posterior import Posterior
 from matcher.scoring import Scores
 from matcher.sightings import Sighting
 from throughline.messages import MatchEvent
-from throughline.settings import MatchingSettings, Site
+from throughline.settings import Site
 from throughline.times import Instant
 from throughline.types import IntArray
 
-__all__ = ["ABLATIONS", "BASELINES", "Associated", "Variant", "associated"]
+__all__ = ["Associated", "associated"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,52 +75,3 @@ class _FirstWeighed:
 
     def decided(self, event: MatchEvent, sighting: Sighting, found: Posterior) -> None:
         """Events are taken from what the matcher returns."""
-
-
-@dataclass(frozen=True, slots=True)
-class Variant:
-    """The matcher with something changed.
-
-    Attributes:
-        name: As tables print it.
-        site: What becomes of the site file.
-    """
-
-    name: str
-    site: Callable[[Site], Site]
-
-
-_EVIDENCE = ("appearance", "colour", "direction", "ground_position", "orientation", "travel_time", "vehicle_size", "vehicle_type")
-
-
-def _switched(**switches: Any) -> Callable[[Site], Site]:
-    return lambda site: with_matching(site, switches)
-
-
-def _only(*kept: str) -> Callable[[Site], Site]:
-    return _switched(**{name: name in kept for name in _EVIDENCE})
-
-
-def _no_roads(site: Site) -> Site:
-    """Every camera leads to every other one, at any time within the broad window of unlisted links."""
-    return site.model_copy(update={"links": (), "unlisted_links": "allow"})
-
-
-BASELINES = (
-    Variant("appearance only, no roads", lambda site: _no_roads(_only("appearance")(site))),
-    Variant("travel windows only, no looks", _only("travel_time")),
-)
-"""What would be left of the matcher in a product that knows only looks, or only roads."""
-
-ABLATIONS = (
-    *(Variant(f"`{name}` off", _switched(**{name: False})) for name in _EVIDENCE),
-    Variant("roads not listed, `allow`", _no_roads),
-    Variant("roads not listed, `learn`", lambda site: _no_roads(site).model_copy(update={"unlisted_links": "learn"})),
-    Variant("`window: hard`", _switched(window="hard")),
-    Variant("`same_camera` off", _switched(same_camera={"enabled": False})),
-    Variant("`exemplar_weight: 0`", _switched(exemplar_weight=0.0)),
-    Variant("`reranking` on", _switched(reranking={"enabled": True})),
-)
-"""Each kind of evidence and each constraint switched off, or on where it is off."""
-
-assert set(_EVIDENCE) <= set(MatchingSettings.model_fields)  # noqa: S101 - misspelt switches would switch nothing

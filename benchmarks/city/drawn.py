@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.city.association import ABLATIONS, BASELINES, associated
+from benchmarks.city.association import associated
 from benchmarks.city.cameras import Arrival, CameraLog, closed_only, drawn_logs, in_order
 from benchmarks.city.drawn_camera import EMBEDDER
 from benchmarks.city.measured import LearnedTravel, Measured, identities, learned_travel, measured
 from benchmarks.city.report import Row, calibration_table, delay_table, links_table, quality_table, travel_table
 from benchmarks.city.truth import CityTruth, city_truth
+from evaluation.matching_changes import changes_of
 from simulation.appearance import AppearanceModel, Crops, DrawnEmbeddings
 from simulation.city import Scenario, Sightings
 from simulation.city.site import site_of
@@ -104,10 +105,10 @@ def scored(city: City, *, quick: bool, tell: Callable[[str], object] = print) ->
         once = measured(city.truth, associated(city.site, closed_only(city.arrivals)))
         rows.append(("Throughline, each tracklet once", once.all, once.several, once))
     rows.append(("no association", *identities(city.truth, {one: n for n, one in enumerate(city.truth.boxes)}), None))
-    for variant in () if quick else (*BASELINES, *ABLATIONS):
-        tell(f"{variant.name} ...")
-        changed = measured(city.truth, associated(variant.site(city.site), closed_only(city.arrivals)))
-        rows.append((variant.name, changed.all, changed.several, changed))
+    for change in () if quick else changes_of(city.site.matching):
+        tell(f"{change.name} ...")
+        changed = measured(city.truth, associated(change.of(city.site), closed_only(city.arrivals)))
+        rows.append((change.name, changed.all, changed.several, changed))
     learned = learned_travel(city.scenario, whole)
     figures = {
         "runs": {name: _figures(every, several, one) for name, every, several, one in rows},

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks._association_sets import AssociationSet, with_matching
+from benchmarks._association_sets import AssociationSet
 from benchmarks._association_variants import (
     Variant,
     ablations,
@@ -13,6 +13,7 @@ from benchmarks._association_variants import (
     without_embeddings,
     without_links,
 )
+from evaluation.matching_changes import with_matching
 from tests.support.traffic import chain_site, tracklet
 from throughline.formats.recorded_tracks import RecordedTrack
 from throughline.settings import MatchingSettings
@@ -63,13 +64,14 @@ def test_a_share_of_the_embeddings_is_missing_and_the_seed_says_which() -> None:
     assert [track.tracklet.tracklet for track in changed.tracks] == [track.tracklet.tracklet for track in whole.tracks]
 
 
-@pytest.mark.parametrize("variant", ablations(), ids=lambda variant: variant.name)
-def test_each_switch_is_turned_alone(variant: Variant) -> None:
-    changed = variant.site(SITE, 1).matching
-    different = [name for name in MatchingSettings.model_fields if getattr(changed, name) != getattr(SITE.matching, name)]
-    assert len(different) == 1
-    assert different[0] in variant.name
-    assert with_matching(SITE, changed.model_dump()) == variant.site(SITE, 1)
+@pytest.mark.parametrize("colour", [True, False])
+def test_what_the_matcher_weighs_is_switched_off_and_what_it_does_not_on(colour: bool) -> None:
+    variants = {variant.name: variant for variant in ablations(MatchingSettings(colour=colour))}
+    site = with_matching(SITE, {"colour": colour})
+    turned = variants[f"`colour` {'off' if colour else 'on'}"]
+    assert turned.site(site, 1) == with_matching(SITE, {"colour": not colour})
+    assert turned.kind == "ablation"
+    assert len(variants) == 8
 
 
 @pytest.mark.parametrize("variant", robustness(), ids=lambda variant: f"{variant.name} {variant.drawn}")

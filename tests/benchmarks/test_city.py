@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.city.association import BASELINES, associated
+from benchmarks.city.association import associated
 from benchmarks.city.cameras import closed_only
 from benchmarks.city.drawn import City, drawn_city, shortened
 from benchmarks.city.measured import identities, measured
 from benchmarks.city.report import calibration_table, delay_table, links_table, quality_table
+from evaluation.matching_changes import baselines
 from simulation.city.storage import shipped_scenario
 from throughline.messages import Progress, Tracklet
 
@@ -38,9 +39,9 @@ def test_matching_beats_its_parts_and_not_the_ceiling(city: City) -> None:
     nothing, _ = identities(city.truth, {tracklet: n for n, tracklet in enumerate(city.truth.boxes)})
     assert nothing.identity.f1 + 0.15 < whole.all.identity.f1 <= ceiling.identity.f1
     assert ceiling.identity.f1 > 0.85
-    for variant in BASELINES:
-        part, _ = identities(city.truth, associated(variant.site(city.site), closed_only(city.arrivals)).ids(city.truth.boxes))
-        assert part.identity.f1 + 0.1 < whole.all.identity.f1, variant.name
+    for baseline in baselines():
+        part, _ = identities(city.truth, associated(baseline.of(city.site), closed_only(city.arrivals)).ids(city.truth.boxes))
+        assert part.identity.f1 + 0.1 < whole.all.identity.f1, baseline.name
     assert whole.judged.quantile(0.5) < 1.0
     tables = (
         quality_table([("it", whole.all, whole.several, whole)]),
