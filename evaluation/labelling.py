@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from evaluation.passages import Passage
 from evaluation.visits import LONGEST_GAP, Visit
 from throughline.formats.aicity import AiCityRow
 from throughline.messages import PathPoint
-from throughline.times import MICROSECONDS, Instant, seconds_between
+from throughline.times import MICROSECONDS, Instant
 from throughline.types import FloatArray, IntArray
 
-__all__ = ["CameraTruth", "Vehicle", "first_good", "label", "passages", "truth_of_rows", "well_seen"]
+__all__ = ["CameraTruth", "Vehicle", "first_good", "label", "truth_of_rows", "well_seen"]
 
 Vehicle = tuple[int, int]
 """(loop of the footage, identity in the footage): each loop brings the vehicles anew."""
@@ -57,18 +56,6 @@ class CameraTruth:
         distance = np.abs(self.times[near] - offset)
         closest = distance == distance.min()
         return loop, self.vehicles[near][closest], self.boxes[near][closest]
-
-    def visits(self, start: Instant, end: Instant) -> Iterator[tuple[Vehicle, Instant, Instant]]:
-        """Each vehicle shown well enough between ``start`` and ``end`` with its first and last instant, over all loops."""
-        counted = np.ones(len(self.times), np.bool_) if self.counted is None else self.counted
-        times, vehicles = self.times[counted], self.vehicles[counted]
-        for loop in range((start - self.epoch) // self.period, (end - self.epoch) // self.period + 1):
-            begin = self.epoch + loop * self.period
-            for vehicle in np.unique(vehicles):
-                seen = times[vehicles == vehicle]
-                first, last = begin + int(seen[0]), begin + int(seen[-1])
-                if start <= first and last <= end:
-                    yield (loop, int(vehicle)), first, last
 
 
 def truth_of_rows(
@@ -112,19 +99,6 @@ def label(path: Sequence[PathPoint], truth: CameraTruth, *, least_overlap: float
         return None
     vehicle, count = min(votes.items(), key=lambda item: (-item[1], item[0]))
     return vehicle if 2 * count >= votes.total() and 3 * count >= len(path) else None
-
-
-def passages(
-    origin: CameraTruth, destination: CameraTruth, start: Instant, end: Instant, *, least_seen: float = 0.5
-) -> list[Passage]:
-    """Vehicles that both cameras show, whole and for at least ``least_seen`` seconds each, between two instants."""
-    arrived = {vehicle: (first, last) for vehicle, first, last in destination.visits(start, end)}
-    left = {vehicle: (first, last) for vehicle, first, last in origin.visits(start, end)}
-    return [
-        Passage(vehicle, origin.camera, destination.camera)
-        for vehicle in left
-        if vehicle in arrived and min(seconds_between(*left[vehicle]), seconds_between(*arrived[vehicle])) >= least_seen
-    ]
 
 
 def well_seen(truth: CameraTruth, start: Instant, end: Instant, *, longest_gap: float = LONGEST_GAP) -> list[Visit]:

@@ -5,8 +5,9 @@ from typing import NamedTuple
 
 import pytest
 
-from evaluation.labelling import CameraTruth, label, passages, truth_of_rows
+from evaluation.labelling import CameraTruth, label, truth_of_rows, well_seen
 from evaluation.passages import Join, score_passages
+from evaluation.visits import passages_of
 from inference.models import load_models
 from matcher.service import MatcherService
 from simulation.drawn_road import DrawnRoad, draw_road
@@ -101,7 +102,8 @@ def test_vehicles_on_drawn_footage_are_matched_and_nothing_is_lost_on_the_way(ro
         if event.kind == "confirmed" and event.joined is not None
     ]
     end = STARTED + round(road.seconds * MICROSECONDS)
-    true = [passage for link in site.links for passage in passages(truth[link.from_], truth[link.to], STARTED, end)]
+    visits = [visit for camera in truth.values() for visit in well_seen(camera, STARTED, end)]
+    true = passages_of(visits, links={(link.from_, link.to) for link in site.links})
     score = score_passages(shown, joins, true)
     assert len(true) >= 30, "too few passages to judge by"
     assert score.recall >= 0.7, score.missed

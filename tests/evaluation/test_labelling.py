@@ -1,7 +1,8 @@
 import numpy as np
 
-from evaluation.labelling import CameraTruth, first_good, label, passages, well_seen
-from evaluation.visits import Visit
+from evaluation.labelling import CameraTruth, first_good, label, well_seen
+from evaluation.passages import Passage
+from evaluation.visits import Visit, passages_of
 from throughline.messages import PathPoint
 
 SECOND = 1_000_000
@@ -41,13 +42,14 @@ def test_ghosts_and_mixtures_have_no_label() -> None:
     assert label(path(500, 0, 3) + path(100, 2 * SECOND, 1), camera) is None
 
 
-def test_passages_are_vehicles_seen_whole_by_both_cameras_in_the_time_looked_at() -> None:
-    first = truth("c1", 0, {1: (0, 3), 2: (2, 5), 3: (6, 6.2)})
-    second = truth("c2", 4 * SECOND, {1: (4, 6), 3: (7, 8), 4: (0, 2)})
-    found = passages(first, second, 0, 29 * SECOND)
-    assert [passage.vehicle for passage in found] == [(0, 1), (1, 1)]
-    assert {(passage.from_, passage.to) for passage in found} == {("c1", "c2")}
-    assert passages(first, second, SECOND, 12 * SECOND) == []
+def test_passages_are_between_visits_that_lie_whole_in_the_time_looked_at() -> None:
+    cameras = [truth("c1", 0, {1: (0, 3), 2: (2, 5), 3: (6, 6.2)}), truth("c2", 4 * SECOND, {1: (4, 6), 3: (7, 8), 4: (0, 2)})]
+
+    def found(start: int, end: int) -> list[Passage]:
+        return passages_of([visit for camera in cameras for visit in well_seen(camera, start, end)])
+
+    assert found(0, 29 * SECOND) == [Passage((loop, vehicle), "c1", "c2") for loop in (0, 1) for vehicle in (1, 3)]
+    assert found(SECOND, 12 * SECOND) == [Passage((0, 3), "c1", "c2")]
 
 
 def test_a_vehicle_that_comes_back_visits_twice() -> None:
