@@ -1,4 +1,4 @@
-"""Renders pictures of single vehicles with their colours and orientations, to learn from."""
+"""Renders pictures of single vehicles, at one place or several, with their colours and orientations, to learn from."""
 
 from __future__ import annotations
 
@@ -7,28 +7,36 @@ import csv
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 
 from simulation.city.cameras import CityCamera, Floats
 from simulation.city.fleet import BODIES, CityVehicle
+from simulation.city.plans.vehicles import PAINTS
 from simulation.city.scenario import Road
 from simulation.city.visibility import orientations_seen
 from simulation.rendering.layout import plan_layout
+from simulation.rendering.lens import Lens, traits_drawn
 from simulation.rendering.light import light_of_day
 from simulation.rendering.mesh import Model
 from simulation.rendering.renderer import Exposure, PlacedVehicle, Renderer
 from simulation.rendering.scene import scene_before
 from simulation.rendering.vehicles import build_vehicle
-from throughline.types import ORIENTATIONS, VEHICLE_COLOURS, Image
+from throughline.types import ORIENTATIONS, Image
 
-__all__ = ["Crop", "main", "photograph", "place_vehicles", "scene_crops"]
+__all__ = ["Crop", "draw_places", "draw_vehicles", "main", "photograph", "place_vehicles", "scene_crops"]
 
 _AT_ONCE = 8
-_SIZE = (960, 540)
+_SIZES = ((640, 360), (960, 540))
 _LEAST = 22
+_CRF = (18, 36)
+"""H.264's constant rate factor, from hardly any loss to blocks that smear a far vehicle's details."""
+_BETWEEN = 10.0
+"""Seconds between two pictures: exposure has followed."""
 _SEEDS_FROM = 1_000_000
 """Seeds of vehicles and places begin here, so that none is one of a scenario's."""
 
@@ -51,24 +59,45 @@ class Crop:
 
 
 def draw_vehicles(count: int, generator: np.random.Generator) -> list[CityVehicle]:
-    """Vehicles of all colours alike, and of bodies nearly as often as in traffic."""
-    names = list(BODIES)
-    shares = np.sqrt([BODIES[name].share for name in names])
-    drawn = []
+    """Vehicles of all bodies and colours, the rare ones less rare than in traffic; no two are alike but for their dirt."""
+    bodies, paints = list(BODIES), list(PAINTS)
+    body_shares = np.sqrt([BODIES[name].share for name in bodies])
+    paint_shares = np.sqrt(list(PAINTS.values()))
+    drawn, members = [], set()
     for number in range(count):
-        body = names[int(generator.choice(len(names), p=shares / shares.sum()))]
-        colour = VEHICLE_COLOURS[int(generator.integers(len(VEHICLE_COLOURS)))]
+        body = bodies[int(generator.choice(len(bodies), p=body_shares / body_shares.sum()))]
+        colour = paints[int(generator.choice(len(paints), p=paint_shares / paint_shares.sum()))]
         fleet = f"firm {generator.integers(40)}" if generator.random() < 0.12 and body != "motorcycle" else ""
+        if (fleet, body, colour) in members:
+            fleet = ""  # a second one of the same make could not be told from the first
+        elif fleet:
+            members.add((fleet, body, colour))
         seed = _SEEDS_FROM + int(generator.integers(1_000_000_000))
         drawn.append(CityVehicle(number + 1, body, colour, fleet, float(generator.uniform(0.96, 1.04)), seed))
     return drawn
+
+
+def draw_places(vehicles: int, places: int, each: int, generator: np.random.Generator) -> list[list[int]]:
+    """Which vehicles are at each place, by index: each is at so many of them, and every place has nearly as many.
+
+    Two vehicles that meet at one place seldom meet at the next, so that a place tells little of who is there.
+    """
+    here: list[list[int]] = [[] for _ in range(places)]
+    for index in range(vehicles):
+        first = index % places
+        others = generator.choice(places - 1, each - 1, replace=False) if each > 1 else ()
+        for place in (first, *((first + 1 + int(other)) % places for other in others)):
+            here[place].append(index)
+    return here
 
 
 def draw_camera(name: str, generator: np.random.Generator) -> CityCamera:
     """A camera on a mast beside or over a street that leads north."""
     position = (float(generator.uniform(-10, 10)), float(generator.uniform(-14, -7)), float(generator.uniform(4.5, 9.0)))
     heading = float(np.clip(-position[0] * 1.6, -14, 14) + generator.uniform(-5, 5))
-    return CityCamera(name, 1, position, heading, float(generator.uniform(11, 21)), float(generator.uniform(620, 1050)), _SIZE)
+    size = _SIZES[int(generator.random() < 0.3)]
+    focal = float(generator.uniform(0.65, 1.1)) * size[0]
+    return CityCamera(name, 1, position, heading, float(generator.uniform(11, 21)), focal, size)
 
 
 def place_vehicles(
@@ -108,8 +137,22 @@ def photograph(light: Floats, generator: np.random.Generator) -> Image:
     return np.ascontiguousarray(np.clip(picture, 0, 255).astype(np.uint8)[..., ::-1])
 
 
+def compress(image: Image, crf: int) -> Image:
+    """The picture as H.264 keeps it, at this constant rate factor."""
+    height, width = image.shape[:2]
+    encoder = av.VideoCodecContext.create("libx264", "w")
+    encoder.width, encoder.height, encoder.pix_fmt = width, height, "yuv420p"
+    encoder.time_base, encoder.framerate = Fraction(1, 10), Fraction(10)
+    encoder.thread_count = 1
+    encoder.options = {"crf": str(crf), "preset": "veryfast"}
+    packets = [*encoder.encode(av.VideoFrame.from_ndarray(image, format="bgr24")), *encoder.encode(None)]
+    decoder = av.VideoCodecContext.create("h264", "r")
+    (frame,) = [frame for packet in (*packets, None) for frame in decoder.decode(packet)]
+    return frame.to_ndarray(format="bgr24").astype(np.uint8, copy=False)
+
+
 def scene_crops(number: int, vehicles: Sequence[CityVehicle], views: int, seed: int, samples: int) -> Iterator[Crop]:
-    """Crops of ``vehicles``, each about so many times, at one place in one light.
+    """Crops of ``vehicles``, each about so many times, at one place in one light, by one camera of changing mood.
 
     Args:
         number: Of the place; decides the camera's id.
@@ -121,6 +164,7 @@ def scene_crops(number: int, vehicles: Sequence[CityVehicle], views: int, seed: 
     generator = np.random.default_rng((seed, number, 17))
     camera = draw_camera(f"c{number:03d}", generator)
     renderer = _renderer(camera, _SEEDS_FROM + seed * 1000 + number, samples)
+    lens = Lens(traits_drawn(_SEEDS_FROM + seed * 1000 + number), camera.size)
     models = {vehicle.number: build_vehicle(vehicle) for vehicle in vehicles}
     for _ in range(views):
         order = generator.permutation(len(vehicles))
@@ -128,7 +172,11 @@ def scene_crops(number: int, vehicles: Sequence[CityVehicle], views: int, seed: 
             chosen = [vehicles[index] for index in order[start : start + _AT_ONCE]]
             placed = place_vehicles(chosen, [models[vehicle.number] for vehicle in chosen], generator)
             exposure = renderer.picture(placed, float(generator.choice((0.15, 0.5, 0.9, 1.0))))
-            image = photograph(np.nan_to_num(exposure.light.astype(np.float64)), generator)
+            light = np.nan_to_num(exposure.light)
+            developed = (
+                lens.develop(light, _BETWEEN) if generator.random() < 0.5 else photograph(light.astype(np.float64), generator)
+            )
+            image = compress(developed, int(generator.integers(*_CRF, endpoint=True)))
             known = {vehicle.number: vehicle for vehicle in chosen}
             yield from _cut(image, exposure, camera, placed, known, generator)
 
@@ -183,26 +231,31 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Renders crops into a folder with an ``index.csv``, as ``throughline train`` reads them."""
     parser = argparse.ArgumentParser(prog="python -m simulation.rendering.crops", description=main.__doc__)
     parser.add_argument("--out", type=Path, required=True, help="folder that is made")
-    parser.add_argument("--vehicles", type=int, default=600, help="how many vehicles, each at one place")
+    parser.add_argument("--vehicles", type=int, default=600, help="how many vehicles")
     parser.add_argument("--places", type=int, default=10, help="how many places, each with a camera and a light of its own")
-    parser.add_argument("--views", type=int, default=6, help="pictures of each vehicle; those that show it badly are left out")
+    parser.add_argument("--places-each", type=int, default=1, help="at how many of the places each vehicle is seen")
+    parser.add_argument(
+        "--views", type=int, default=6, help="pictures of each vehicle at a place; those that show it badly are left out"
+    )
     parser.add_argument("--samples", type=int, default=6, help="how well what stands still is drawn; 64 is smooth, and slow")
     parser.add_argument("--seed", type=int, default=0, help="other seeds give other vehicles, places and lights")
     options = parser.parse_args(arguments)
+    if not 1 <= options.places_each <= options.places:
+        parser.error(f"--places-each: expected 1 to {options.places}, the number of places")
     options.out.mkdir(parents=True, exist_ok=True)
     generator = np.random.default_rng((options.seed, 5))
     vehicles = draw_vehicles(options.vehicles, generator)
+    places = draw_places(options.vehicles, options.places, options.places_each, generator)
     count = 0
     with (options.out / "index.csv").open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)
         table.writerow(("file", "vehicle_id", "cam", "class", "colour", "orientation"))
-        for place in range(options.places):
-            here = vehicles[place :: options.places]
+        for place, indices in enumerate(places):
+            here = [vehicles[index] for index in indices]
             for crop in scene_crops(place, here, options.views, options.seed, options.samples):
                 count += 1
                 name = f"{crop.camera}_{crop.vehicle.number:05d}_{count:06d}.jpg"
-                quality = int(generator.integers(35, 96))
-                cv2.imwrite(str(options.out / name), crop.image, (cv2.IMWRITE_JPEG_QUALITY, quality))
+                cv2.imwrite(str(options.out / name), crop.image, (cv2.IMWRITE_JPEG_QUALITY, 92))
                 kind, side = BODIES[crop.vehicle.body].type, ORIENTATIONS[crop.orientation]
                 table.writerow((name, f"v{crop.vehicle.number:05d}", crop.camera, kind, _colour_seen(crop.vehicle, side), side))
             file.flush()
