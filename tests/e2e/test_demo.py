@@ -5,30 +5,45 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from benchmarks._processes import free_port
 from throughline.commands.main import main
 
+SPEEDS = (1.0, 0.5, 0.25)
+"""A machine that has no time for the frames of live cameras drops some, as it should; it is then asked for fewer a second."""
 
-@pytest.mark.slow
-def test_the_demo_needs_nothing_and_ends_with_a_report(tmp_path: Path) -> None:
-    arguments = ["demo", "--footage", "drawn", "--minutes", "0.3", "--json", "--report", str(tmp_path / "report.html")]
+
+def demo(folder: Path, speed: float) -> tuple[dict[str, Any], str]:
+    """Its report, and what it said meanwhile."""
+    arguments = ["demo", "--footage", "drawn", "--minutes", "0.3", "--json", "--report", str(folder / "report.html")]
     ports = ["--kafka-port", str(free_port()), "--metrics-port", str(free_port()), "--search-port", "0", "--page-port", "0"]
     done = subprocess.run(
-        [sys.executable, "-m", "throughline.commands", *arguments, *ports],
-        env={**os.environ, "XDG_CACHE_HOME": str(tmp_path)},
+        [sys.executable, "-m", "throughline.commands", *arguments, *ports, "--speed", str(speed)],
+        env={**os.environ, "XDG_CACHE_HOME": str(folder)},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=500,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert "Drawn footage: three cameras along a road" in done.stderr
-    assert "confirmed" in done.stderr
-    assert "Traceback" not in done.stderr
-    report = json.loads(done.stdout)
+    report: dict[str, Any] = json.loads(done.stdout)
+    return report, done.stderr
+
+
+def kept_up(report: dict[str, Any]) -> bool:
+    """Whether hardly any frame was dropped for want of time."""
+    return all(camera["dropped_busy"] <= 0.1 * camera["analysed"] for camera in report["frames"].values())
+
+
+@pytest.mark.slow
+def test_the_demo_needs_nothing_and_ends_with_a_report(tmp_path: Path) -> None:
+    report, said = next(run for speed in SPEEDS if kept_up((run := demo(tmp_path, speed))[0]) or speed == SPEEDS[-1])
+    assert "Drawn footage: three cameras along a road" in said
+    assert "confirmed" in said
+    assert "Traceback" not in said
     assert report["footage"] == "DrawnRoad"
     assert report["matched"] + report["missed"] == report["true_passages"] > 0
     assert report["matched"] >= 1
@@ -38,9 +53,9 @@ def test_the_demo_needs_nothing_and_ends_with_a_report(tmp_path: Path) -> None:
     html = (tmp_path / "report.html").read_text()
     assert "Matches, looked at" in html
     assert "Across cameras" in html
-    assert "Look at http://127.0.0.1:" in done.stderr, "the demo says where its page is"
+    assert "Look at http://127.0.0.1:" in said, "the demo says where its page is"
     events = f"events {tmp_path / 'throughline' / 'demo' / 'site.yaml'}"
-    assert events in done.stderr, "the demo says how to read along"
+    assert events in said, "the demo says how to read along"
 
 
 @pytest.mark.parametrize(

@@ -13,13 +13,14 @@ from typing import Any
 
 import aiohttp
 
+from matcher.watermark import Watermark
 from throughline.bus import open_bus
 from throughline.bus.protocol import Bus
 from throughline.commands._demo_scenes import Scene
 from throughline.commands._demo_show import Show
 from throughline.commands._exit import CommandError
 from throughline.commands._product import Product
-from throughline.messages import MatchEvent, Tracklet, decode_camera_status, decode_match_event, decode_record
+from throughline.messages import MatchEvent, Progress, Tracklet, decode_camera_status, decode_match_event, decode_record
 from throughline.settings import Site
 from throughline.telemetry.metrics import Metrics
 from throughline.telemetry.server import Readiness, TelemetryServer
@@ -28,7 +29,10 @@ from throughline.times import Instant, after, seconds_between, to_instant
 __all__ = ["Recording", "RtspServerProcess", "record", "rtsp_server"]
 
 _START_SECONDS = 90.0
-_SETTLE_SECONDS = 4.0
+_SETTLE_SECONDS = 2.0
+"""After which the matcher's last events have come back from Kafka."""
+_PATIENCE_SECONDS = 60.0
+"""By how much longer than on a machine that keeps up with its cameras the last decisions are waited for."""
 _LEAD_SECONDS = 8.0
 """How long before its footage begins the RTSP server starts: about as long as the product needs to be up."""
 _LATE = to_instant(20.0)
@@ -70,6 +74,7 @@ class Recording:
         closed: Each tracklet's last revision, by id.
         events: All match events, in order.
         told: When each of them, by its id, had come back from Kafka, by the cameras' clocks.
+        complete: Up to when the cameras have told everything, as the matcher reckons; 0 while they have told nothing.
         shots: Best shots of tracklets that were joined, JPEG by tracklet id.
         exposition: The metrics at the end.
         cpu_seconds: CPU time of the product's process between ``start`` and ``end``.
@@ -81,6 +86,7 @@ class Recording:
     closed: dict[str, Tracklet] = field(default_factory=dict)
     events: list[MatchEvent] = field(default_factory=list)
     told: dict[str, Instant] = field(default_factory=dict)
+    complete: Instant = 0
     shots: dict[str, bytes] = field(default_factory=dict)
     exposition: bytes = b""
     cpu_seconds: float = 0.0
@@ -186,16 +192,20 @@ async def _observe(
     end = after(recording.start if recording.start - begins > _LATE else begins, seconds)
     watching = seconds_between(server.now(), end) / server.speed
     show.phase("Watching: matches with their reasons come as they are decided", watching)
-    settling = (site.matching.confirm_after + site.matching.lateness + site.tracking.closed_after) / server.speed
+    settling = site.matching.confirm_after + site.matching.lateness + site.tracking.closed_after
     wall, cpu = time.monotonic(), time.process_time()
     await _pause(watching, stop)
     recording.end = server.now()
     recording.wall_seconds = time.monotonic() - wall
     recording.cpu_seconds = time.process_time() - cpu
     if not stop.is_set():
-        show.phase("Waiting until the last matches are confirmed", settling + _SETTLE_SECONDS)
-        await _pause(settling + _SETTLE_SECONDS, stop)
-    recording.end = min(recording.end, after(server.now(), -settling * server.speed))
+        left = settling / server.speed + _SETTLE_SECONDS
+        show.phase("Waiting until the last matches are confirmed", left)
+        deadline = time.monotonic() + left + _PATIENCE_SECONDS
+        while recording.complete < after(recording.end, settling) and time.monotonic() < deadline and not stop.is_set():
+            await _pause(0.2, stop)
+        await _pause(_SETTLE_SECONDS, stop)
+    recording.end = min(recording.end, after(server.now(), -settling))
 
 
 async def _read_events(bus: Bus, site: Site, server: RtspServerProcess, recording: Recording, show: Show) -> None:
@@ -214,6 +224,7 @@ async def _read_events(bus: Bus, site: Site, server: RtspServerProcess, recordin
 
 async def _read_tracklets(bus: Bus, site: Site, recording: Recording, show: Show) -> None:
     consumer = await bus.consumer([site.kafka.topic("tracklets")], None)
+    watermark = Watermark(site.matching.lateness)
     try:
         async for batch in consumer.records():
             for item in batch:
@@ -222,6 +233,8 @@ async def _read_tracklets(bus: Bus, site: Site, recording: Recording, show: Show
                     show.tracklet(said)
                     if said.state == "closed":
                         recording.closed[said.tracklet] = said
+                elif isinstance(said, Progress):
+                    recording.complete = watermark.advance(said) or 0
     finally:
         await consumer.stop()
 
