@@ -1,4 +1,4 @@
-"""The benchmark on the city: a minute of the demo's scenario, without pictures."""
+"""The benchmark on the city: 45 seconds of the demo's scenario, without pictures."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from throughline.messages import Progress, Tracklet
 
 @pytest.fixture(scope="module")
 def city() -> City:
-    return drawn_city(shortened(shipped_scenario("demo"), 1.0))
+    return drawn_city(shortened(shipped_scenario("demo"), 0.75))
 
 
 def test_records_come_as_they_would_live(city: City) -> None:
