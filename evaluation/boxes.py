@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["EPSILON", "Boxes", "Picture", "dense", "pairwise_iou", "pictures", "require_one_box_a_frame"]
+__all__ = ["EPSILON", "Boxes", "Picture", "corner_overlaps", "dense", "pairwise_iou", "pictures", "require_one_box_a_frame"]
 
 EPSILON = float(np.finfo(np.float64).eps)
 """An overlap that reaches a limit but for the rounding of one division counts as reaching it."""
@@ -65,6 +65,24 @@ def pairwise_iou(first: npt.NDArray[np.float64], second: npt.NDArray[np.float64]
     areas = np.prod(first_end - first[:, :2], axis=1)[:, None] + np.prod(second_end - second[:, :2], axis=1)[None]
     union = areas - intersection
     return np.asarray(np.divide(intersection, union, out=np.zeros_like(intersection), where=union > 0.0))
+
+
+def corner_overlaps(
+    first: npt.NDArray[np.floating], second: npt.NDArray[np.floating], *, of_first: bool = False
+) -> npt.NDArray[np.floating]:
+    """(N, M) intersection over union of boxes (N, 4) and (M, 4), each x1, y1, x2, y2.
+
+    Args:
+        first: Boxes.
+        second: Others.
+        of_first: Over the area of the first instead: the share of it that the second covers.
+    """
+    sides = np.minimum(first[:, None, 2:], second[None, :, 2:]) - np.maximum(first[:, None, :2], second[None, :, :2])
+    shared = np.prod(np.maximum(sides, 0.0), axis=2)
+    area = np.prod(first[:, 2:] - first[:, :2], axis=1)[:, None]
+    whole = area if of_first else area + np.prod(second[:, 2:] - second[:, :2], axis=1)[None] - shared
+    whole = np.broadcast_to(whole, shared.shape)
+    return np.asarray(np.divide(shared, whole, out=np.zeros_like(shared), where=whole > 0.0))
 
 
 def pictures(truth: Boxes, result: Boxes) -> Iterator[Picture]:

@@ -15,6 +15,7 @@ from typing import Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from evaluation.boxes import corner_overlaps
 from throughline.types import VEHICLE_TYPES, Detections, IntArray
 
 __all__ = [
@@ -217,8 +218,8 @@ def _match(found: Floats, true: Floats, passed: Truths, regions: Floats) -> tupl
     limits = np.array(OVERLAPS) - _ROUNDING
     shape = (len(limits), len(found))
     right, neither = np.zeros(shape, np.bool_), np.zeros(shape, np.bool_)
-    overlap = _overlaps(found, true)
-    inside = _overlaps(found, regions, of_found=True).max(axis=1, initial=0.0)
+    overlap = corner_overlaps(found, true)
+    inside = corner_overlaps(found, regions, of_first=True).max(axis=1, initial=0.0)
     free = np.ones((len(limits), len(true)), np.bool_)
     levels = np.arange(len(limits))
     for index in range(len(found)):
@@ -233,16 +234,6 @@ def _match(found: Floats, true: Floats, passed: Truths, regions: Floats) -> tupl
             (neither if counts is passed else right)[taken, index] = True
     neither |= ~right & (inside >= limits[:, None])
     return right, neither, free
-
-
-def _overlaps(first: Floats, second: Floats, *, of_found: bool = False) -> Floats:
-    """(N, M) intersection over union of boxes (N, 4) and (M, 4), corners; ``of_found``: over the area of the first."""
-    sides = np.minimum(first[:, None, 2:], second[None, :, 2:]) - np.maximum(first[:, None, :2], second[None, :, :2])
-    shared = np.prod(np.maximum(sides, 0.0), axis=2)
-    area = np.prod(first[:, 2:] - first[:, :2], axis=1)[:, None]
-    whole = area if of_found else area + np.prod(second[:, 2:] - second[:, :2], axis=1)[None] - shared
-    whole = np.broadcast_to(whole, shared.shape)
-    return np.asarray(np.divide(shared, whole, out=np.zeros_like(shared), where=whole > 0.0))
 
 
 def _score(scores: Floats, right: Truths, neither: Truths, true_boxes: int) -> DetectionScore:

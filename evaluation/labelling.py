@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from evaluation.boxes import corner_overlaps
 from evaluation.visits import LONGEST_GAP, Visit
 from throughline.formats.aicity import AiCityRow
 from throughline.messages import PathPoint
@@ -91,7 +92,8 @@ def label(path: Sequence[PathPoint], truth: CameraTruth, *, least_overlap: float
         loop, vehicles, boxes = truth.at(point.at)
         if not len(vehicles):
             continue
-        overlap = _overlap(np.array([point.x, point.y, point.x + point.width, point.y + point.height], np.float32), boxes)
+        box = np.array([[point.x, point.y, point.x + point.width, point.y + point.height]], np.float32)
+        overlap = corner_overlaps(box, boxes)[0]
         best = int(np.argmax(overlap))
         if overlap[best] >= least_overlap:
             votes[loop, int(vehicles[best])] += 1
@@ -136,11 +138,3 @@ def first_good(tracklet: Visit, visits: Iterable[Visit]) -> Instant | None:
     same = (visit for visit in visits if visit.vehicle == tracklet.vehicle and visit.camera == tracklet.camera)
     both = [visit.first for visit in same if visit.first <= tracklet.last and tracklet.first <= visit.last]
     return min(both, default=None)
-
-
-def _overlap(box: FloatArray, boxes: FloatArray) -> FloatArray:
-    corners = np.clip(np.minimum(box[2:], boxes[:, 2:]) - np.maximum(box[:2], boxes[:, :2]), 0, None)
-    inside = corners.prod(1)
-    areas = (boxes[:, 2:] - boxes[:, :2]).prod(1)
-    union: FloatArray = inside / np.maximum((box[2:] - box[:2]).prod() + areas - inside, 1e-9)
-    return union

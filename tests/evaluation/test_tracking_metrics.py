@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from evaluation.boxes import Boxes, pairwise_iou
+from evaluation.boxes import Boxes, corner_overlaps, pairwise_iou
 from evaluation.clear import clear_score
 from evaluation.hota import hota_score
 from evaluation.identity import identity_score
@@ -131,3 +131,16 @@ def test_an_identity_twice_in_one_frame_agrees_once() -> None:
 def test_equal_boxes_overlap_wholly() -> None:
     some = np.random.default_rng(3).uniform(0.1, 999.9, (200, 4))
     assert (np.diag(pairwise_iou(some, some)) == 1.0).all()
+
+
+def test_overlaps_of_corners_are_those_of_the_same_boxes_with_width_and_height() -> None:
+    generator = np.random.default_rng(4)
+    one, other = generator.uniform(1.0, 60.0, (30, 4)), generator.uniform(1.0, 60.0, (20, 4))
+    corners, others = (np.hstack((some[:, :2], some[:, :2] + some[:, 2:])) for some in (one, other))
+    assert corner_overlaps(corners, others) == pytest.approx(pairwise_iou(one, other))
+
+
+def test_of_the_first_box_counts_what_the_second_covers() -> None:
+    first, second = np.array([[0.0, 0.0, 10.0, 10.0], [30.0, 0.0, 30.0, 9.0]]), np.array([[5.0, -5.0, 105.0, 95.0]])
+    assert corner_overlaps(first, second, of_first=True).tolist() == [[0.5], [0.0]]
+    assert corner_overlaps(first, second[:0]).shape == (2, 0)

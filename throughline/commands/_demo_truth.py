@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 
+from evaluation.boxes import corner_overlaps
 from evaluation.labelling import CameraTruth, Vehicle, first_good, label, well_seen
 from evaluation.matches import MatchTruth, final_vehicles
 from evaluation.visits import Visit, passages_of
@@ -115,9 +116,12 @@ class _Pictures:
         A true box is around the whole vehicle; what is found of one that is half hidden is a part of it.
         """
         there = list(self.at(instant))
-        if any(counted and _overlap(box, true) >= _OVERLAP for _, true, counted in there):
+        if not there:
             return False
-        return any(not counted and _covered(box, true) >= _OVERLAP for _, true, counted in there)
+        boxes, counted = np.stack([true for _, true, _ in there]), np.array([counts for _, _, counts in there], np.bool_)
+        if (corner_overlaps(box[None], boxes[counted]) >= _OVERLAP).any():
+            return False
+        return bool((corner_overlaps(box[None], boxes[~counted], of_first=True) >= _OVERLAP).any())
 
 
 def _interpolated(path: Iterable[PathPoint], instants: list[Instant]) -> Iterator[tuple[int, FloatArray]]:
@@ -140,17 +144,3 @@ def _interpolated(path: Iterable[PathPoint], instants: list[Instant]) -> Iterato
 def _row(camera: int, vehicle: int, frame: int, box: FloatArray) -> AiCityRow:
     x1, y1, x2, y2 = (float(value) for value in box)
     return AiCityRow(camera, vehicle, frame + 1, x1, y1, x2 - x1, y2 - y1)
-
-
-def _common(one: FloatArray, other: FloatArray) -> float:
-    return float(np.clip(np.minimum(one[2:], other[2:]) - np.maximum(one[:2], other[:2]), 0, None).prod())
-
-
-def _covered(box: FloatArray, by: FloatArray) -> float:
-    return _common(box, by) / max(float((box[2:] - box[:2]).prod()), 1e-9)
-
-
-def _overlap(one: FloatArray, other: FloatArray) -> float:
-    inside = _common(one, other)
-    union = float((one[2:] - one[:2]).prod() + (other[2:] - other[:2]).prod()) - inside
-    return inside / max(union, 1e-9)
