@@ -52,6 +52,28 @@ def test_the_recipe_learns_identity_type_and_contrast_together(embedder: Path) -
     assert given["identity"].shape == (2, 8)  # the vehicles of the second source are not told apart by the classifier
 
 
+def test_further_views_change_the_trunk_and_not_who_is_told_apart(
+    embedder: Path, drawn_sets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EMBEDDER", str(embedder / "network.pt"))
+    crops = f"layout: crops, path: {drawn_sets}"
+    sources = f"[{{{crops}/train, sequence: sequence, frame: frame}}, {{{crops}/test, least_pictures: 3, classified: false}}]"
+    parts = "[{identities: 4, images: 2}, {identities: 2, images: 4}]"
+    overrides = (*SMALL, "network.frozen_stages=1", f"data.training={sources}", f"sampling.parts={parts}")
+    assert train("reid", "default-embedder-views", tmp_path, data=drawn_sets, overrides=overrides).fitted.complete
+    before, _ = load_network(embedder / "network.pt")
+    after, facts = load_network(tmp_path / "network.pt")
+    assert facts["recipe"] == "default-embedder-views"
+    old, new = before.state_dict(), after.state_dict()
+    classifiers = [name for name in old if name.endswith("classifier.weight")]
+    assert classifiers
+    for name in classifiers:  # it went on from the very classifier, for the vehicles are the same
+        assert float(torch.cosine_similarity(new[name].flatten(), old[name].flatten(), dim=0)) > 0.8
+    first, last = (next(name for name in old if name.startswith(f"backbone.stages.{stage}.")) for stage in (0, 3))
+    assert torch.equal(new[first], old[first])
+    assert not torch.equal(new[last], old[last])
+
+
 @pytest.mark.parametrize(("kind", "classes"), [("colour", "[red, green, blue, white]"), ("orientation", None)])
 def test_a_further_head_leaves_embedding_and_type_as_they_are(
     kind: str, classes: str | None, embedder: Path, drawn_sets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -78,8 +100,9 @@ def test_a_further_head_leaves_embedding_and_type_as_they_are(
     assert float(new[kind].std()) > 0
 
 
-def test_what_is_held_out_is_two_fifths_of_the_vehicles_and_whole_recordings() -> None:
-    recipe = load_recipe("default-embedder", AppearanceRecipe, overrides=HELD_OUT, variables={"DATA": "/data"})
+@pytest.mark.parametrize("name", ["default-embedder", "default-embedder-views"])
+def test_what_is_held_out_is_two_fifths_of_the_vehicles_and_whole_recordings(name: str) -> None:
+    recipe = load_recipe(name, AppearanceRecipe, overrides=HELD_OUT, variables={"DATA": "/data"})
     pairs, tracklets, *others = recipe.data.training
     assert pairs.fold is not None
     assert pairs.fold.of - len(pairs.fold.take) == 4
