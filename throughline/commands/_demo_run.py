@@ -209,46 +209,41 @@ async def _observe(
 
 
 async def _read_events(bus: Bus, site: Site, server: RtspServerProcess, recording: Recording, show: Show) -> None:
-    consumer = await bus.consumer([site.kafka.topic("matches")], None)
-    try:
-        async for batch in consumer.records():
-            for item in batch:
-                if item.value is not None:
-                    event = decode_match_event(item.value)
-                    recording.events.append(event)
-                    recording.told[event.event] = server.now()
-                    show.event(event)
-    finally:
-        await consumer.stop()
+    async for value in _values(bus, site.kafka.topic("matches")):
+        event = decode_match_event(value)
+        recording.events.append(event)
+        recording.told[event.event] = server.now()
+        show.event(event)
 
 
 async def _read_tracklets(bus: Bus, site: Site, recording: Recording, show: Show) -> None:
-    consumer = await bus.consumer([site.kafka.topic("tracklets")], None)
     watermark = Watermark(site.matching.lateness)
-    try:
-        async for batch in consumer.records():
-            for item in batch:
-                said = decode_record(item.value or b"")
-                if isinstance(said, Tracklet):
-                    show.tracklet(said)
-                    if said.state == "closed":
-                        recording.closed[said.tracklet] = said
-                elif isinstance(said, Progress):
-                    recording.complete = watermark.advance(said) or 0
-    finally:
-        await consumer.stop()
+    async for value in _values(bus, site.kafka.topic("tracklets")):
+        said = decode_record(value)
+        if isinstance(said, Tracklet):
+            show.tracklet(said)
+            if said.state == "closed":
+                recording.closed[said.tracklet] = said
+        elif isinstance(said, Progress):
+            recording.complete = watermark.advance(said) or 0
 
 
 async def _read_statuses(bus: Bus, site: Site, pictures: dict[str, str], show: Show) -> None:
-    consumer = await bus.consumer([site.kafka.topic("cameras")], None)
+    async for value in _values(bus, site.kafka.topic("cameras")):
+        status = decode_camera_status(value)
+        show.camera(status)
+        if status.media_url is not None:
+            pictures[status.camera] = status.media_url
+
+
+async def _values(bus: Bus, topic: str) -> AsyncIterator[bytes]:
+    """What stands on a topic and what comes, for as long as somebody reads."""
+    consumer = await bus.consumer([topic], None)
     try:
         async for batch in consumer.records():
             for item in batch:
                 if item.value is not None:
-                    status = decode_camera_status(item.value)
-                    show.camera(status)
-                    if status.media_url is not None:
-                        pictures[status.camera] = status.media_url
+                    yield item.value
     finally:
         await consumer.stop()
 
