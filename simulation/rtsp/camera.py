@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import base64
 import random
-from collections import Counter, deque
+from collections import Counter
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, TypeAlias
 
 from simulation.rtsp.footage import Footage, Scheduled
 from simulation.rtsp.packets import CLOCK_RATE, PAYLOAD_TYPE, RtpStream, noise_report, packetise
+from simulation.rtsp.viewer import Delivery, Viewer
 from throughline.times import Instant, after
 
-__all__ = ["Delivery", "ReportFault", "RtspCamera", "Viewer"]
+__all__ = ["ReportFault", "RtspCamera"]
 
 ReportFault: TypeAlias = Literal["missing", "garbage", "wrong"]
 """What may be wrong with RTCP reports: there are none, they are noise, or their times are up to an hour off, each differently."""
@@ -23,54 +24,6 @@ _REPORT_INTERVAL = 2.0
 _WRONG_BY = 3600.0
 _BACKLOG = 1.0
 """Seconds behind its timeline from which on a camera (stopped by a signal, say) goes on live instead of catching up."""
-
-
-class Delivery(Protocol):
-    """How packets reach one viewer."""
-
-    @property
-    def closing(self) -> bool:
-        """Whether the viewer is gone."""
-        ...
-
-    @property
-    def congested(self) -> bool:
-        """Whether as much waits to be taken as is allowed to."""
-        ...
-
-    @property
-    def ordered(self) -> bool:
-        """Whether what is delayed holds up what comes after it."""
-        ...
-
-    def send_rtp(self, packets: list[bytes]) -> None:
-        """Sends media."""
-        ...
-
-    def send_rtcp(self, packet: bytes) -> None:
-        """Sends a report."""
-        ...
-
-    def abort(self) -> None:
-        """Cuts the viewer off, without a farewell."""
-        ...
-
-
-class Viewer:
-    """One client that plays a camera."""
-
-    def __init__(self, delivery: Delivery, stream: RtpStream, losses: random.Random) -> None:
-        self.delivery = delivery
-        self.stream = stream
-        self.losses = losses
-        self.synchronised = False
-        """Whether it has had everything since a keyframe."""
-        self.reported: int | None = None
-        """When the last report went out, in RTP ticks."""
-        self.late: deque[tuple[list[bytes], bytes | None]] = deque()
-        """What waits for its time on a transport that keeps the order."""
-        self.held_until = 0.0
-        """The event loop's time until which it is held up."""
 
 
 class RtspCamera:
@@ -211,7 +164,7 @@ class RtspCamera:
         """A viewer of this camera, with an RTP stream and losses of its own; `join` lets it play."""
         generator = random.Random(f"{self._seed}/{self.name}/{self._joined}")  # noqa: S311 - repeatable on purpose
         self._joined += 1
-        return Viewer(delivery, RtpStream(self.name, generator), generator)
+        return Viewer(delivery, RtpStream(self.name, generator), generator, self.counts)
 
     def join(self, viewer: Viewer) -> None:
         """Starts sending to ``viewer``, from the next keyframe on."""
@@ -292,7 +245,7 @@ class RtspCamera:
         self.counts["lost"] += len(packets) - len(arriving)
         apart = self.jitter > 0 and not viewer.delivery.ordered
         for together in [[packet] for packet in arriving] if apart else [arriving]:
-            self._deliver(viewer, together)
+            viewer.deliver(together, jitter=self.jitter)
 
     def _report(self, viewer: Viewer, ticks: int) -> None:
         fault, wall = self.report_fault, self.clock(ticks / CLOCK_RATE)
@@ -302,33 +255,4 @@ class RtspCamera:
         if fault == "wrong":
             wall = after(wall, self._noise.uniform(-_WRONG_BY, _WRONG_BY))
         packet = noise_report(self._noise) if fault == "garbage" else viewer.stream.report(wall, ticks)
-        self._deliver(viewer, [], packet)
-
-    def _deliver(self, viewer: Viewer, packets: list[bytes], report: bytes | None = None) -> None:
-        """Sends now, or as late as the jitter has it."""
-        loop = asyncio.get_running_loop()
-        due = loop.time() + (viewer.losses.uniform(0.0, self.jitter) if self.jitter else 0.0)
-        if viewer.delivery.ordered:
-            due = viewer.held_until = max(due, viewer.held_until)
-        if due <= loop.time() and not viewer.late:
-            self._hand_over(viewer, packets, report)
-            return
-        self.counts["delayed"] += len(packets)
-        if viewer.delivery.ordered:
-            viewer.late.append((packets, report))
-            loop.call_at(due, self._hand_over_next, viewer)
-        else:
-            loop.call_at(due, self._hand_over, viewer, packets, report)
-
-    def _hand_over_next(self, viewer: Viewer) -> None:
-        self._hand_over(viewer, *viewer.late.popleft())  # timers of one instant come in any order, what they send must not
-
-    def _hand_over(self, viewer: Viewer, packets: list[bytes], report: bytes | None) -> None:
-        if viewer.delivery.closing:
-            self.counts["dropped"] += len(packets)
-            return
-        if report is not None:
-            viewer.delivery.send_rtcp(report)
-        if packets:
-            self.counts["sent"] += len(packets)
-            viewer.delivery.send_rtp(packets)
+        viewer.deliver([], packet, jitter=self.jitter)

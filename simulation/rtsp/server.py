@@ -12,9 +12,10 @@ from types import TracebackType
 from typing import Self
 
 from simulation.rtsp.authorisation import Authorisation
-from simulation.rtsp.camera import RtspCamera, Viewer
+from simulation.rtsp.camera import RtspCamera
 from simulation.rtsp.requests import BadRequestError, Interleaved, Request, Response, TransportOffer, read_message
 from simulation.rtsp.transports import InterleavedDelivery, UdpDelivery
+from simulation.rtsp.viewer import Viewer
 from throughline.times import Instant
 
 __all__ = ["RtspServer"]
