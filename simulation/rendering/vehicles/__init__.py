@@ -9,7 +9,8 @@ import numpy as np
 from simulation.city.fleet import CityVehicle
 from simulation.rendering.mesh import Model
 from simulation.rendering.vehicles._buses import add_bus
-from simulation.rendering.vehicles._cars import SHAPES, add_car
+from simulation.rendering.vehicles._car_shapes import SHAPES
+from simulation.rendering.vehicles._cars import add_car
 from simulation.rendering.vehicles._livery import add_livery, is_taxi
 from simulation.rendering.vehicles._lorries import add_box_truck, add_lorry
 from simulation.rendering.vehicles._motorcycle import add_motorcycle
