@@ -163,6 +163,18 @@ class Gallery:
         found += self.started(sighting.camera, *_from_to(sighting.end, 0.0, own.maximum))
         return [other for other in dict.fromkeys(found) if other != slot]
 
+    def bridged(self, slot: int) -> list[int]:
+        """Sightings that could have come before or behind the one in ``slot`` over a bridge (see `Topology`); likewise."""
+        sighting = self._table.at(slot)
+        slack = self._widening(sighting)
+        found: list[int] = []
+        for link in self._topology.bridges_to(sighting.camera):
+            found += self.ended(link.from_, *_from_to(sighting.start, -link.maximum - slack, -link.minimum + slack))
+        if not sighting.open:
+            for link in self._topology.bridges_from(sighting.camera):
+                found += self.started(link.to, *_from_to(sighting.end, link.minimum - slack, link.maximum + slack))
+        return found
+
     def parts(self, slot: int) -> list[int]:
         """Sightings of the same camera that may be parts of the same track, before or behind."""
         sighting = self._table.at(slot)

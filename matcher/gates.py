@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -14,7 +14,7 @@ from throughline.messages import Gate
 from throughline.times import MICROSECONDS
 from throughline.types import IntArray
 
-__all__ = ["NO_LINK", "OVERLAP", "PASSED", "REASONS", "SAME_CAMERA", "TRAVEL_WINDOW", "Relations", "relate"]
+__all__ = ["NO_LINK", "OVERLAP", "PASSED", "REASONS", "SAME_CAMERA", "TRAVEL_WINDOW", "Relations", "relate", "straight"]
 
 PASSED: Final = 0
 OVERLAP: Final = 1
@@ -73,6 +73,21 @@ class Relations:
         name = REASONS[TRAVEL_WINDOW]
         widened = link.reach + slack
         return (Gate(name, float(self.travel[place]), link.minimum - widened, link.maximum + widened),)
+
+
+def straight(relations: Relations, group: IntArray, topology: Topology) -> Relations:
+    """Without bridges in groups of which two sightings lie straight behind each other: the camera in between has not missed it.
+
+    Args:
+        relations: Of P pairs.
+        group: (P,) of each pair.
+        topology: The roads.
+    """
+    bridged = (relations.link >= 0) & topology.bridge[relations.link]
+    if not bridged.any():
+        return relations
+    direct = np.bincount(group[(relations.link >= 0) & ~bridged], minlength=int(group.max()) + 1) > 0
+    return replace(relations, link=np.where(bridged & direct[group], -1, relations.link))
 
 
 def relate(table: SightingTable, topology: Topology, first: IntArray, second: IntArray) -> Relations:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from matcher.assignment import assign
+from matcher.crossover import Crossover
 from matcher.decisions import Decisions
 from matcher.gallery import Gallery
 from matcher.merging import INERTIA, Merging, Pairs, pair_of
@@ -36,14 +37,14 @@ class _Changes:
 
 
 class Grouping:
-    """Improves the vehicles around what is new, by two kinds of steps until neither finds anything better.
+    """Improves the vehicles around what is new, by three kinds of steps until none finds anything better.
 
     *Merging*: of all pairs of vehicles the one with the best log-odds becomes one, as long as they are positive, so that
     what is most certain comes first. *Reassignment*: sightings of one camera that are still open to change are taken
     out, and assigned to the vehicles that the other cameras formed, or to a vehicle of their own: one-to-one, exactly,
     camera after camera. The first joins sightings of several cameras with overlapping views into one vehicle; the second
-    corrects what the first did too early, and is the exact answer between two cameras. Parts of a broken track are joined
-    last.
+    corrects what the first did too early, and is the exact answer between two cameras. *Crossover* then moves all that vehicles
+    did from a point on (see `Crossover`). Parts of a broken track are joined last.
 
     The work is proportional to what changed: only new, closed and due sightings are weighed, then those whose vehicles lost a
     sighting or gained one beside their own. The others are taken by their *claims*, the log-odds that they had when they
@@ -63,6 +64,7 @@ class Grouping:
         self._table, self._gallery, self._vehicles = table, gallery, vehicles
         self._options, self._decisions = options, decisions
         self._merging = Merging(vehicles, options, decisions)
+        self._crossover = Crossover(table, gallery, vehicles, options, decisions)
         self._claims: dict[int, OptionsOf] = {}
         self._parted: dict[int, list[int]] = {}
         self._weighed: dict[int, Weighed] = {}
@@ -81,9 +83,18 @@ class Grouping:
             return []
         fresh = self._in_order([*fresh, *self._part(fresh)])
         touched = dict.fromkeys(fresh)
+        self._settle(fresh, touched)
+        crossed = self._in_order(self._crossover.improve(fresh))
+        touched |= dict.fromkeys(crossed)
+        self._settle(crossed, touched)
+        self._merging.merge(self._broken(touched), self._parted, broken=True)
+        return self._in_order(touched)
+
+    def _settle(self, fresh: Sequence[int], touched: dict[int, None]) -> None:
+        """Merges and reassigns around these sightings until nothing is better; notes in ``touched`` what could have changed."""
         for _ in range(_ROUNDS):
             if not fresh:
-                break
+                return
             self._weigh(fresh)
             changes = _Changes()
             for vehicle, taken_in in self._merging.merge(self._mergers(fresh), self._parted, broken=False).items():
@@ -91,8 +102,6 @@ class Grouping:
             touched |= dict.fromkeys(self._reassign(fresh, changes))
             fresh = self._followers(changes)
             touched |= dict.fromkeys(fresh)
-        self._merging.merge(self._broken(touched), self._parted, broken=True)
-        return self._in_order(touched)
 
     def claims(self, slot: int) -> OptionsOf:
         """What a sighting could be, as weighed last."""

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from matcher.gallery import Gallery
-from matcher.gates import relate
+from matcher.gates import relate, straight
 from matcher.posterior import Posterior
 from matcher.scoring import Scorer
 from matcher.sightings import Looks, Sighting
@@ -65,6 +65,7 @@ class Lessons:
         firsts: list[int] = []
         seconds: list[int] = []
         shares: list[float] = []
+        groups: list[int] = []
         for slot, weighed in found:
             one = self._table.at(slot)
             self._scorer.prior.decided(one.camera, weighed.new)
@@ -75,22 +76,25 @@ class Lessons:
                     firsts += members
                     seconds += [slot] * len(members)
                     shares += [share] * len(members)
+                    groups += [groups[-1] + 1 if groups else 0] * len(members)
         if firsts:
-            self._joined(np.array(firsts, np.int64), np.array(seconds, np.int64), np.array(shares))
+            self._joined(np.array(firsts, np.int64), np.array(seconds, np.int64), np.array(shares), np.array(groups, np.int64))
 
     def _joined(
         self,
         first: IntArray,
         second: IntArray,
         shares: npt.NDArray[np.float64],
+        group: IntArray,
     ) -> None:
-        table = self._table
-        relations = relate(table, self._scorer.topology, first, second)
+        table, topology = self._table, self._scorer.topology
+        relations = relate(table, topology, first, second)
         elsewhere = table.camera[first] != table.camera[second]
         if elsewhere.any():
             alike = self._scorer.appearance.similarities(table, first[elsewhere], second[elsewhere])
             self._scorer.appearance.probably_same(alike, shares[elsewhere], relations.link[elsewhere])
         self._beside(first, second, relations.link, (shares > _CERTAIN) & elsewhere)
+        self._scorer.prior.joined(straight(relations, group, topology), shares)
         for learner in self._scorer.learners:
             learner.joined(table, relations, shares)
         for pair in np.flatnonzero((relations.link >= 0) & (shares > 0.5) & ~table.open[relations.earlier]).tolist():

@@ -67,11 +67,13 @@ class Options:
         self._gallery, self._vehicles, self._decisions, self._scorer = gallery, vehicles, decisions, scorer
         self._table = scorer.table
         self._near: dict[int, IntArray] = {}
+        self._bridged: dict[int, IntArray] = {}
         self._remembered = Remembered(vehicles)
 
     def refresh(self) -> None:
         """The gallery has changed."""
         self._near.clear()
+        self._bridged.clear()
 
     def changed(self, slot: int) -> None:
         """More is known of a sighting, or its vehicle can be changed no more: both are weighed again."""
@@ -87,6 +89,19 @@ class Options:
         if near is None:
             near = self._near[slot] = np.array(self._gallery.near(slot), np.int64)
         return near
+
+    def _over_bridges(self, slot: int) -> IntArray:
+        """Sightings over bridges that nobody saw go on, or come, if nobody saw this one either; and those of its own vehicle."""
+        bridged = self._bridged.get(slot)
+        if bridged is None:
+            bridged = self._bridged[slot] = np.array(self._gallery.bridged(slot), np.int64)
+        if not len(bridged):
+            return bridged
+        table, vehicles = self._table, self._vehicles
+        own, place = vehicles.put(slot).place, vehicles.places(table.number[bridged])
+        before = (table.start[bridged] < table.start[slot]).astype(np.int64)
+        loose = (vehicles.ends[place, before] == bridged) & (vehicles.ends[own, 1 - before] == slot)
+        return np.asarray(bridged[(loose & (place >= 0)) | (place == own)])
 
     def of(self, units: Sequence[Unit], *, keep_own: bool = False) -> list[Weighed]:
         """The options of each unit.
@@ -148,7 +163,7 @@ class Options:
     def _reachable(self, units: Sequence[Unit], keep_own: bool) -> tuple[IntArray, IntArray]:
         """(G,) units, rising, and places of the vehicles with a sighting straight before or behind that is not taken out."""
         slots = [slot for unit in units for slot in unit]
-        near = [self._all_near(slot) for slot in slots]
+        near = [np.concatenate([self._all_near(slot), self._over_bridges(slot)]) for slot in slots]
         first, counts = np.concatenate(near), [len(others) for others in near]
         second = np.repeat(np.array(slots, np.int64), counts)
         row_of = np.repeat(np.repeat(np.arange(len(units)), [len(unit) for unit in units]), counts)

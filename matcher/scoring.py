@@ -25,7 +25,7 @@ from matcher.evidence.vehicle_size import VehicleSizeTerm
 from matcher.evidence.vehicle_type import VehicleTypeTerm
 from matcher.evidence.weights import weights_by_name
 from matcher.gallery import Gallery
-from matcher.gates import relate
+from matcher.gates import relate, straight
 from matcher.sightings import Sighting
 from matcher.table import SightingTable
 from matcher.topology import Link, Topology
@@ -119,7 +119,7 @@ class Scorer:
         matching = site.matching
         self.topology, self.table = topology, table
         self.camera_bias = CameraBias()
-        self.prior = PriorTerm(matching.new_vehicle_prior, topology)
+        self.prior = PriorTerm(matching.new_vehicle_prior, topology, matching.missed_share)
         weights = weights_by_name(site.models.embedders)
         self.reranking: Reranking | None = None
         if matching.reranking.enabled:
@@ -184,7 +184,7 @@ class Scorer:
         else:
             group, of_right, of_left = np.nonzero((lefts >= 0)[:, None, :] & (rights >= 0)[:, :, None])
             left, right = lefts[group, of_left], rights[group, of_right]
-        relations = relate(self.table, self.topology, left, right)
+        relations = straight(relate(self.table, self.topology, left, right), group, self.topology)
         impossible = relations.impossible
         if self._different:
             impossible = impossible | self.said_different(left, right)

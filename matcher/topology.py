@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import permutations
 
 import numpy as np
@@ -22,6 +22,8 @@ _WORTH_A_THOUGHT = 5.0
 """Log-odds that a travel time beyond a soft window may cost."""
 _FRAGMENT = (0.0, 0.3, 3.5)
 """Seconds from the end of a broken track to the start of its continuation in the same camera: least, typical, most."""
+_IN_VIEW = (0.0, 10.0, 60.0)
+"""Seconds that a vehicle was in view of a camera that has missed it: least, typical, most."""
 _FRAGMENT_LOG_PRIOR = -3.0
 """One vehicle rarely makes two tracks in one camera."""
 
@@ -40,6 +42,7 @@ class Link:
         log_prior: Added to the log-odds of each join by this link.
         listed: The site file names it; what nobody has listed excludes nothing.
         reach: Seconds beyond the window, on either side, that are weighed instead of rejected.
+        bridge: It leads by way of one camera that has missed the vehicle.
     """
 
     from_: str
@@ -51,6 +54,7 @@ class Link:
     log_prior: float = 0.0
     listed: bool = True
     reach: float = 0.0
+    bridge: bool = False
 
     @property
     def name(self) -> str:
@@ -70,6 +74,9 @@ class Topology:
     road between other cameras; with ``allow`` a vehicle may turn up within a broad window, as by any link; with ``learn``
     too, and how many do is learned (see `matcher.evidence.prior` and `matcher.evidence.travel_time`).
 
+    Cameras miss vehicles: behind a lorry, while their stream stalls, where a track breaks. Where listed links lead from one
+    camera to another by way of a third, and none straight, a *bridge* does, for vehicles that the third has missed.
+
     Attributes:
         cameras: Camera ids, in the order of the site file.
         links: All links, by their numbers; those from a camera to itself come last, in the order of `cameras`.
@@ -82,6 +89,7 @@ class Topology:
         from_: (L,) number of the camera that each link leads away from.
         unlisted: (L,) whether the site file names none.
         learned: (L,) whether what is not listed is learned.
+        bridge: (L,) whether it is a bridge.
         calibrations: From pixels to the ground, of each of `cameras`; None: not calibrated.
     """
 
@@ -95,10 +103,14 @@ class Topology:
         self._add_listed(site)
         if site.unlisted_links != "deny":
             self._add_unlisted(site.unlisted_travel)
+        elif site.matching.missed_share > 0.0:
+            self._add_bridges()
         self._learns = site.unlisted_links == "learn"
         self._fragments = {camera: Link(camera, camera, *_FRAGMENT, log_prior=_FRAGMENT_LOG_PRIOR) for camera in self._clocks}
-        self._incoming = self._by_camera(self._links.values(), incoming=True)
-        self._outgoing = self._by_camera(self._links.values(), incoming=False)
+        straight = [link for link in self._links.values() if not link.bridge]
+        bridges = [link for link in self._links.values() if link.bridge]
+        self._incoming, self._outgoing = (self._by_camera(straight, incoming=side) for side in (True, False))
+        self._bridges_to, self._bridges_from = (self._by_camera(bridges, incoming=side) for side in (True, False))
         self.cameras = tuple(self._clocks)
         self.calibrations = tuple(camera.ground for camera in site.cameras)
         self._numbers = {camera: number for number, camera in enumerate(self.cameras)}
@@ -121,6 +133,20 @@ class Topology:
         for first, second in permutations(self._clocks, 2):
             if (first, second) not in self._links:
                 self._links[first, second] = Link(first, second, travel.min, travel.mode, travel.max, listed=False)
+
+    def _add_bridges(self) -> None:
+        straight = tuple(self._links.values())
+        for first in straight:
+            for second in straight:
+                ends = first.from_, second.to
+                if first.to != second.from_ or first.from_ == second.to:
+                    continue
+                way = _one_behind_the_other(first, second)
+                known = self._links.get(ends)
+                if known is None:
+                    self._links[ends] = way
+                elif known.bridge:
+                    self._links[ends] = _either(known, way)
 
     def _add(self, first: str, second: str, said: LinkDefaults) -> None:
         travel = said.travel
@@ -145,6 +171,7 @@ class Topology:
         self.from_ = np.array([self._numbers[link.from_] for link in self.links])
         self.unlisted = np.array([not link.listed for link in self.links])
         self.learned = self.unlisted & self._learns
+        self.bridge = np.array([link.bridge for link in self.links])
 
     def _soonest(self, link: Link) -> float:
         ways = (
@@ -192,6 +219,14 @@ class Topology:
         """Links that lead away from ``camera``."""
         return self._outgoing[camera]
 
+    def bridges_to(self, camera: str) -> tuple[Link, ...]:
+        """Bridges that lead to ``camera``."""
+        return self._bridges_to[camera]
+
+    def bridges_from(self, camera: str) -> tuple[Link, ...]:
+        """Bridges that lead away from ``camera``."""
+        return self._bridges_from[camera]
+
     @staticmethod
     def slack(first: npt.NDArray[np.float64], second: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Seconds by which the window between two clocks of these variances is widened on either side, for their doubt."""
@@ -224,3 +259,25 @@ class Topology:
     def longest_travel(self) -> float:
         """Most seconds that any link allows, a soft window's reach included."""
         return max((link.maximum + link.reach for link in self._links.values()), default=0.0)
+
+
+def _one_behind_the_other(first: Link, second: Link) -> Link:
+    """The bridge over the camera that two links have in common."""
+    least, typical, most = (sum(times) for times in zip(_times(first), _IN_VIEW, _times(second), strict=True))
+    opposite = first.opposite_view is not second.opposite_view
+    return Link(first.from_, second.to, max(least, 0.0), max(typical, 0.0), most, opposite, listed=False, bridge=True)
+
+
+def _either(one: Link, other: Link) -> Link:
+    """The bridge that stands for two, by way of different cameras."""
+    return replace(
+        one,
+        minimum=min(one.minimum, other.minimum),
+        typical=min(one.typical, other.typical),
+        maximum=max(one.maximum, other.maximum),
+        opposite_view=one.opposite_view and other.opposite_view,
+    )
+
+
+def _times(link: Link) -> tuple[float, float, float]:
+    return link.minimum, link.typical, link.maximum

@@ -53,6 +53,7 @@ class Vehicles:
 
     Attributes:
         compared: (capacity, `COMPARED`) slots of each vehicle's latest sightings by start, -1 beyond the last.
+        ends: (capacity, 2) slots of each vehicle's first and last sighting.
         broken: (capacity,) one camera has several sightings of it.
         changes: How many times anything about any vehicle has changed.
         changed: (capacity,) ``changes`` when each vehicle changed last.
@@ -67,6 +68,7 @@ class Vehicles:
         self._alive = 0
         self._of_tracklet = np.full(256, -1, np.int64)
         self.compared = np.full((256, COMPARED), -1, np.int64)
+        self.ends = np.full((256, 2), -1, np.int64)
         self.broken = np.zeros(256, np.bool_)
         self.changes = 0
         self.changed = np.zeros(256, np.int64)
@@ -149,6 +151,7 @@ class Vehicles:
             self._at.append(None)
             if len(self._at) > len(self.compared):
                 self.compared = np.concatenate([self.compared, np.full_like(self.compared, -1)])
+                self.ends = np.concatenate([self.ends, np.full_like(self.ends, -1)])
                 self.broken = np.concatenate([self.broken, np.zeros_like(self.broken)])
                 self.changed = np.concatenate([self.changed, np.zeros_like(self.changed)])
         vehicle.place = self._free.pop()
@@ -171,6 +174,7 @@ class Vehicles:
         latest = vehicle.members[-COMPARED:]
         vehicle.cameras = {self._table.at(member).camera for member in vehicle.members}
         self.broken[vehicle.place] = len(vehicle.cameras) < len(vehicle.members)
+        self.ends[vehicle.place] = vehicle.members[0], vehicle.members[-1]
         self.compared[vehicle.place] = latest + [-1] * (COMPARED - len(latest))
         self._note(vehicle)
 

@@ -38,7 +38,7 @@ class Exporter:
         self._strangers: set[str] = set()
         self._counted: dict[tuple[str, str], int] = {}
         listed = Topology(site.model_copy(update={"unlisted_links": "deny"}))
-        self._listed = {link.name for link in listed.links}
+        self._listed = {link.name for link in listed.links if not link.bridge}
         self._delayed: OrderedDict[str, None] = OrderedDict()
         self.statistics = Statistics() if before is None else before
         self._told = self.statistics.quality

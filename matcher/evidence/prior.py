@@ -6,7 +6,6 @@ import numpy as np
 
 from matcher.evidence.term import PairBatch, Ratios
 from matcher.gates import Relations
-from matcher.table import SightingTable
 from matcher.topology import Topology
 from throughline.times import Instant, seconds_between
 
@@ -23,6 +22,7 @@ _TAKES, _TAKES_STRENGTH = 0.5, 10.0
 """Share of vehicles that take a road nobody has listed, and how many vehicles that counts for."""
 _LISTED_STRENGTH = 60.0
 """How many vehicles it counts for that a road is listed: as if all took it that stay on the site."""
+_LEAST_BRIDGED = 0.002
 _LEAST_TAKES, _MOST_TAKES = 0.01, 0.98
 """A road that nobody has taken so far may still be taken."""
 
@@ -38,19 +38,21 @@ class PriorTerm:
 
     The probability t is the share of vehicles that were found to take this road: joins by it, each in proportion to its
     probability, of all vehicles that were seen at its start. A listed road starts as if all vehicles took it that are not new at
-    its end, t = 1 - n: where a junction has three ways out, that a way is rarely taken is learned within some minutes.
+    its end, t = 1 - n: where a junction has three ways out, that a way is rarely taken is learned within some minutes. A bridge
+    starts as if those took it whom the camera in between has missed.
 
     Args:
         new_vehicle_share: n, at the start.
         topology: Cameras and links.
+        missed_share: t of a bridge, at the start.
     """
 
     name = "prior"
     unit = ""
 
-    def __init__(self, new_vehicle_share: float, topology: Topology) -> None:
+    def __init__(self, new_vehicle_share: float, topology: Topology, missed_share: float = 0.0) -> None:
         cameras = len(topology.cameras)
-        self._share = new_vehicle_share
+        self._share, self._missed = new_vehicle_share, missed_share
         self._topology = topology
         self._links = topology.log_prior - np.log(topology.maximum - topology.minimum)
         self._new = np.zeros(cameras)
@@ -76,11 +78,8 @@ class PriorTerm:
         if keep < 1.0:
             self._joins[self._topology.from_ == place] *= keep
 
-    def closed(self, table: SightingTable, slot: int) -> None:
-        """Nothing is learned from a single tracklet."""
-
-    def joined(self, _table: SightingTable, relations: Relations, probabilities: Ratios) -> None:
-        """Learns which roads vehicles take."""
+    def joined(self, relations: Relations, probabilities: Ratios) -> None:
+        """Learns which roads vehicles take, from P pairs of sightings that are one vehicle with these probabilities (P,)."""
         linked = relations.link >= 0
         np.add.at(self._joins, relations.link[linked], probabilities[linked])
 
@@ -98,12 +97,14 @@ class PriorTerm:
         rate = (self._counts[to] + _VEHICLES) / (seconds + _SECONDS)
         link = relations.link
         unlisted = self._topology.unlisted[link]
-        strength = np.where(unlisted, _TAKES_STRENGTH, _LISTED_STRENGTH)
-        takes = strength * np.where(unlisted, _TAKES, 1.0 - new) + self._joins[link]
+        bridge = self._topology.bridge[link]
+        strength = np.where(unlisted & ~bridge, _TAKES_STRENGTH, _LISTED_STRENGTH)
+        takes = strength * np.where(bridge, self._missed, np.where(unlisted, _TAKES, 1.0 - new)) + self._joins[link]
         takes /= strength + self._decided[self._topology.from_[link]]
         road = batch.linked & (link < self._topology.between)  # not a broken track's continuation
-        learns = road & (self._topology.learned[link] | ~unlisted)
-        comes = np.where(learns, np.clip(takes, _LEAST_TAKES, _MOST_TAKES), 1.0 - new)
+        learns = road & (self._topology.learned[link] | bridge | ~unlisted)
+        least = np.where(bridge, _LEAST_BRIDGED, _LEAST_TAKES)
+        comes = np.where(learns, np.clip(takes, least, _MOST_TAKES), 1.0 - new)
         ways = batch.sum(batch.linked.astype(np.float64))
         return batch.mean(self._links[link] + np.log(comes / (new * rate)), batch.linked) + np.log(ways)
 

@@ -150,6 +150,25 @@ def test_streamed_and_complete_tracklets_end_in_the_same_joins() -> None:
     assert joins_of(run(site, streamed(site, seen))) == joins_of(run(site, complete_at_end(site, seen)))
 
 
+def test_a_vehicle_that_a_camera_has_missed_is_known_at_the_next_one() -> None:
+    site, strict = chain_site(3), chain_site(3, "missed_share: 0")
+    seen = drive(site, 60, seed=3)
+    missed = {one.vehicle for one in seen if one.vehicle % 6 == 5 and one.tracklet.camera == "c3"}
+    left = [one for one in seen if one.vehicle not in missed or one.tracklet.camera != "c2"]
+
+    def over(site: Site) -> int:
+        events = run(site, complete_at_end(site, left))
+        assert f1(events, [one for one in left if one.vehicle not in missed]) > 0.9
+        joins = joins_of(events)
+        of = {one.tracklet.tracklet: one.vehicle for one in left}
+        last = [one.tracklet.tracklet for one in left if one.vehicle in missed and one.tracklet.camera == "c3"]
+        return sum(of.get(joins[name] or "") == of[name] for name in last)
+
+    assert len(missed) >= 5
+    assert over(site) >= len(missed) - 1
+    assert over(strict) == 0
+
+
 def test_redelivery_changes_nothing_and_is_counted() -> None:
     site = chain_site(3)
     records = complete_at_end(site, drive(site, 20, seed=5))

@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from matcher.gates import REASONS, Relations
+from matcher.gates import REASONS, Relations, straight
 from matcher.gates import relate as relate_slots
 from tests.support.sightings import Scene
 from tests.support.traffic import tracklet
@@ -188,3 +188,17 @@ def test_many_pairs_are_tested_as_each_alone() -> None:
         alone = scene.relate(one, other)
         for name in Relations.__slots__:
             assert getattr(together, name)[place] == getattr(alone, name)[0]
+
+
+def test_a_bridge_counts_only_where_the_camera_in_between_has_not_seen_the_vehicle() -> None:
+    site = parse_site(
+        "site: test\ncameras: [{id: a}, {id: b}, {id: c}]\n"
+        "links: [{from: a, to: b, travel: {min: 5, max: 10}}, {from: b, to: c, travel: {min: 5, max: 10}}]"
+    )
+    scene = Scene(site)
+    first, second, third = (scene.add(seen(camera, start, start + 2.0)) for camera, start in (("a", 0), ("b", 9), ("c", 18)))
+    relations = relate_slots(scene.table, scene.topology, np.array([first, second, first]), np.array([third] * 3))
+    names = [scene.topology.links[link].name for link in relations.link]
+    assert names == ["a->c", "b->c", "a->c"]
+    kept = straight(relations, np.array([0, 0, 1]), scene.topology)
+    assert kept.link.tolist() == [-1, relations.link[1], relations.link[2]]

@@ -29,7 +29,7 @@ def test_links_lead_one_way_unless_they_say_otherwise() -> None:
     assert (back.minimum, back.typical, back.maximum) == (4.0, 5.0, 8.0)
     assert [link.name for link in found.incoming("b")] == ["a->b", "c->b"]
     assert [link.name for link in found.outgoing("b")] == ["b->c"]
-    assert found.longest_travel == 8.0 + back.reach
+    assert found.longest_travel == 3.0 + 60.0 + 8.0, "over a camera that has missed the vehicle, from a to c"
 
 
 def test_soft_windows_reach_as_far_as_a_penalty_is_worth_a_thought() -> None:
@@ -117,3 +117,43 @@ def test_links_are_found_by_the_numbers_of_their_cameras() -> None:
     assert names == [None, "b->a", "a->c", "c->c", "b->b"]
     for link, low, high in zip(found.links, found.minimum, found.maximum, strict=True):
         assert (link.minimum, link.maximum) == (low, high)
+
+
+ROAD = (
+    "links: [{from: a, to: b, travel: {min: 10, typical: 12, max: 20}}, {from: b, to: c, travel: {min: 5, typical: 6, max: 9}}]\n"
+)
+
+
+def test_a_bridge_leads_over_a_camera_that_has_missed_a_vehicle() -> None:
+    found = topology(ROAD)
+    bridge = found.link("a", "c")
+    assert bridge is not None
+    assert bridge.bridge
+    assert (bridge.minimum, bridge.typical, bridge.maximum) == (15.0, 28.0, 89.0), "with the time in view of b"
+    assert [link.name for link in found.bridges_from("a")] == [link.name for link in found.bridges_to("c")] == ["a->c"]
+    assert [link.name for link in found.outgoing("a")] == ["a->b"]
+    assert found.link("c", "a") is None
+
+
+def test_there_is_no_bridge_where_a_link_leads_straight_or_none_is_wanted() -> None:
+    straight = topology(ROAD.replace("]\n", ", {from: a, to: c, travel: {min: 1, max: 2}}]\n")).link("a", "c")
+    assert straight is not None
+    assert not straight.bridge
+    assert topology("matching: {missed_share: 0}\n" + ROAD).link("a", "c") is None
+    unlisted = topology("unlisted_links: allow\n" + ROAD).link("a", "c")
+    assert unlisted is not None
+    assert not unlisted.bridge
+
+
+def test_bridges_over_different_cameras_are_one() -> None:
+    found = Topology(
+        parse_site(
+            "site: test\ncameras: [{id: a}, {id: b}, {id: c}, {id: d}]\nlinks:\n"
+            "  - {from: a, to: b, travel: {min: 10, max: 20}, opposite_view: true}\n"
+            "  - {from: b, to: d, travel: {min: 5, max: 9}}\n"
+            "  - {from: a, to: c, travel: {min: 2, max: 4}}\n  - {from: c, to: d, travel: {min: 1, max: 3}}\n"
+        )
+    )
+    bridge = found.link("a", "d")
+    assert bridge is not None
+    assert (bridge.minimum, bridge.maximum, bridge.opposite_view) == (3.0, 89.0, False)

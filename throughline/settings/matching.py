@@ -36,6 +36,13 @@ class MatchingSettings(Section):
     new_vehicle_prior: float = Field(
         0.3, gt=0, lt=1, description="Share of tracklets at a camera with incoming links that are new vehicles."
     )
+    missed_share: float = Field(
+        0.03,
+        ge=0,
+        lt=1,
+        description="Share of vehicles that a camera on their way misses: where two listed links lead on by way of it, they "
+        "come straight from the first camera to the last; 0: never. How many do is learned.",
+    )
     appearance: bool = Field(True, description="Weigh how alike two tracklets look.")
     exemplar_weight: float = Field(
         0.5, ge=0, le=1, description="Weight of the two single views that are most alike, beside that of the means of all views."

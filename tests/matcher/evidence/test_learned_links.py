@@ -76,7 +76,7 @@ def decided(scene: Scene, comes: float) -> PriorTerm:
     batch = passing(scene, "b", 10.0)
     for _ in range(200):
         prior.decided("a", 0.3)
-        prior.joined(scene.table, batch.relations, np.array([0.9 * (rng.random() < comes)]))
+        prior.joined(batch.relations, np.array([0.9 * (rng.random() < comes)]))
     return prior
 
 
