@@ -25,6 +25,9 @@ from throughline.times import Instant, after
 
 __all__ = ["Matcher"]
 
+_REVIEW_SECONDS = 0.5
+"""How often provisional decisions are looked at again, all that were seen better since in one go."""
+
 
 class Matcher:
     """Decides which tracklets of a site show the same vehicle.
@@ -178,9 +181,9 @@ class Matcher:
         return events if watermark is None else events + self._resolve(watermark)
 
     def _review(self) -> list[MatchEvent]:
-        """Provisional decisions are looked at again whenever the foremost camera has come a decision window further."""
+        """Provisional decisions are looked at again whenever the foremost camera has come a little further."""
         foremost = self._watermark.foremost or 0
-        if foremost < after(self._reviewed, self._site.matching.decision_window):
+        if foremost < after(self._reviewed, _REVIEW_SECONDS):
             return []
         self._reviewed = foremost
         return self._provisional.review()

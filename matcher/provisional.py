@@ -26,7 +26,7 @@ __all__ = ["Provisional"]
 
 _SAME_LOOK = 0.95
 """Cosine of two looks at one vehicle from which on the second is no news."""
-_GROWTH = 3
+_GROWTH = 1.5
 """Times as long in view as before, for another judgement."""
 _AT_ONCE = 64
 """Tracklets that are weighed in one go."""
