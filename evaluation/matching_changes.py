@@ -42,6 +42,7 @@ def changes_of(matching: MatchingSettings) -> list[Change]:
         *switches_of(matching),
         *(_turned(f"{name}.enabled", on=getattr(matching, name).enabled) for name in _SECTIONS),
         Change("`exemplar_weight: 0`", lambda site: with_matching(site, {"exemplar_weight": 0.0})),
+        Change("`missed_share: 0`", lambda site: with_matching(site, {"missed_share": 0.0})),
         Change(f"`window: {other}`", lambda site: _with_window(site, other)),
         Change("no travel windows: `unlisted_travel` for all links", _without_windows),
         Change("no links: `unlisted_links: allow`", lambda site: _without_links(site, "allow")),
