@@ -86,9 +86,8 @@ class City:
             "Detector and embedder are the ones that come with the product; they have not seen these vehicles or streets."
         )
         self.site: dict[str, Any] = {
-            "matching": {
-                "lateness": "3s"
-            },  # time to confirm as by default: many stand at a light, in view of two cameras, for long
+            # Time to confirm as by default: many stand at a light, in view of two cameras, for long.
+            "matching": {"lateness": "3s"},
             "models": {"detector": "default", "embedders": [{"model": "default"}]},
             "cameras": [{**camera, "roi": [_near_enough(self._footage.scenario, camera["id"])]} for camera in chosen],
             "links": [link for link in city["links"] if link["from"] in names and link["to"] in names],
