@@ -30,7 +30,7 @@ class MatchTruth:
             no vehicle of the truth, and to join it is wrong.
         camera_of: Camera id of each tracklet that was there, joined or not: what a tracker lost is then told apart from what
             the matcher missed.
-        passages: Vehicles that got from one camera to another (`evaluation.visits.passages_of`, `evaluation.labelling.passages`).
+        passages: Vehicles that got from one camera to another (`evaluation.visits.passages_of`).
         first_good: By tracklet id, when the vehicle was first seen well in this visit to the camera; a tracklet that is not
             there began when it says.
     """

@@ -136,10 +136,11 @@ class Topology:
 
     def _add_bridges(self) -> None:
         straight = tuple(self._links.values())
+        leading_from = self._by_camera(straight, incoming=False)
         for first in straight:
-            for second in straight:
+            for second in leading_from[first.to]:
                 ends = first.from_, second.to
-                if first.to != second.from_ or first.from_ == second.to:
+                if first.from_ == second.to:
                     continue
                 way = _one_behind_the_other(first, second)
                 known = self._links.get(ends)
