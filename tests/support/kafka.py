@@ -116,7 +116,8 @@ class KafkaServer:
         self.certificate = folder / "broker.pem"
         self._make_certificate()
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        self._java("kafka.tools.StorageTool", "format", "--cluster-id", cluster, "--config", str(self._properties),
+        # One word: an identifier that begins with "-" would be taken for an option.
+        self._java("kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "--config", str(self._properties),
                    "--add-scram", f"SCRAM-SHA-512=[name={USER},password={PASSWORD}]")  # fmt: skip
 
     @property
