@@ -130,6 +130,8 @@ def switched_trackers() -> dict[str, QualityTracker]:
         "max_hidden: 0": {"max_hidden": 0.0},
         "max_lost: 2 s": {"max_lost": 2.0},
         "confirm_hits: 3": {"confirm_hits": 3},
+        "nms_iou: 0.65": {"nms_iou": 0.65},
+        "new_track_overlap: 1": {"new_track_overlap": 1.0},
     }
     return {name: Throughline(TrackingSettings.model_validate(settings)) for name, settings in turned.items()}
 

@@ -9,9 +9,18 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from throughline.types import FloatArray
+from throughline.types import FloatArray, IntArray
 
-__all__ = ["centred", "clipped", "corners", "covered_by", "pairwise_iou", "visible_share", "with_aspect"]
+__all__ = [
+    "centred",
+    "clipped",
+    "corners",
+    "covered_by",
+    "most_shared_with_better",
+    "pairwise_iou",
+    "visible_share",
+    "with_aspect",
+]
 
 
 def centred(boxes: FloatArray) -> FloatArray:
@@ -88,3 +97,25 @@ def pairwise_iou(first: FloatArray, second: FloatArray) -> FloatArray:
 def covered_by(boxes: FloatArray, others: FloatArray) -> FloatArray:
     """Share of each box (N, 4) that each other box (M, 4) covers: (N, M) float32 in 0..1."""
     return _intersections(boxes, others) / _areas(boxes)[:, None]
+
+
+def most_shared_with_better(chosen: IntArray, boxes: FloatArray) -> FloatArray:
+    """How much some boxes have in common with a better one: their intersection as a share of the smaller of the two.
+
+    Args:
+        chosen: (K,) which boxes are asked about.
+        boxes: (4, M) centre x, centre y, width, height, best first.
+
+    Returns:
+        (K,) float32 in 0..1, the largest of each; 0 for the best box.
+    """
+    if len(chosen) == 0:
+        return np.zeros(0, np.float32)
+    all_corners, areas = corners(boxes), boxes[2] * boxes[3]
+    shared = _intersections(all_corners[chosen], all_corners)
+    shared /= np.minimum(
+        areas[chosen, None], areas
+    )  # not of the corners: rounding may leave a small box far from zero without area
+    shared[np.arange(boxes.shape[1]) >= chosen[:, None]] = 0.0
+    largest: FloatArray = np.minimum(shared.max(axis=1), 1.0)
+    return largest

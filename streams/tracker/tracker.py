@@ -10,7 +10,7 @@ import numpy.typing as npt
 from streams.tracker import kalman
 from streams.tracker.appearance import FeatureBank
 from streams.tracker.association import Associator, Measured, Moment, standing
-from streams.tracker.boxes import clipped, corners, covered_by, visible_share, with_aspect
+from streams.tracker.boxes import clipped, corners, covered_by, most_shared_with_better, visible_share, with_aspect
 from streams.tracker.detections import DetectionFilter
 from streams.tracker.direction import INTERVAL
 from streams.tracker.rejoin import fragments
@@ -115,7 +115,7 @@ class Tracker:
         found = self._lost_before(rows, now) if now.unseen else rows[:0]
         if repeated := len(single) - int(np.count_nonzero(single)):
             dropped["overlap"] = repeated
-        rows, columns, started = self._start(rows, columns, state, single & (measured.scores >= self._new_confidence), now)
+        rows, columns, started = self._start(rows, columns, state, single, measured, now)
         self._sight(rows, columns, state, measured, now)
         new = self._confirm(rows, columns, detections, kept, now)
         unseen = (table.latest[FRAME] < now.frame).nonzero()[0]
@@ -207,11 +207,28 @@ class Tracker:
         return lost
 
     def _start(
-        self, rows: IntArray, columns: IntArray, state: npt.NDArray[np.float64], eligible: npt.NDArray[np.bool_], now: Moment
+        self,
+        rows: IntArray,
+        columns: IntArray,
+        state: npt.NDArray[np.float64],
+        single: npt.NDArray[np.bool_],
+        measured: Measured,
+        now: Moment,
     ) -> tuple[IntArray, IntArray, tuple[int, ...]]:
-        """Starts tracks with the eligible detections (M,) that continue none; adds them to the matches."""
+        """Starts tracks with the eligible detections that continue none; adds them to the matches.
+
+        Args:
+            rows: Of the tracks that were continued.
+            columns: Of the detections that continue them.
+            state: (4, M) of all detections.
+            single: (M,) which of them are no repetitions.
+            measured: All detections.
+            now: The frame.
+        """
+        eligible = single & (measured.scores >= self._new_confidence)
         eligible[columns] = False
         new = eligible.nonzero()[0]
+        new = new[most_shared_with_better(new, measured.boxes) <= self._settings.new_track_overlap]
         if len(new) == 0:
             return rows, columns, ()
         alive = len(self._table)

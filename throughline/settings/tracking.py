@@ -51,10 +51,17 @@ class TrackingSettings(Section):
         0.4, ge=0, le=1, description="Detections from here on are associated first, and may start tracks."
     )
     new_track_confidence: float = Field(0.4, ge=0, le=1, description="Least score of a detection that starts a track.")
+    new_track_overlap: float = Field(
+        0.7,
+        ge=0,
+        le=1,
+        description="A detection starts no track when it shares more than this with a better one, as a part of the smaller of "
+        "the two boxes: in a queue, boxes around half a vehicle and around two are common; 1: each may.",
+    )
     iou_first: float = Field(0.2, ge=0, le=1, description="Least overlap with a confident detection.")
     iou_second: float = Field(0.4, ge=0, le=1, description="Least overlap with a weak detection.")
     nms_iou: float = Field(
-        0.65, gt=0, le=1, description="Of two boxes of one class that overlap more than this the weaker is dropped; 1: none is."
+        0.5, gt=0, le=1, description="Of two boxes of one class that overlap more than this the weaker is dropped; 1: none is."
     )
     gate: Literal["off", "place", "full"] = Field(
         "off",

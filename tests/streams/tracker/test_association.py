@@ -227,6 +227,7 @@ class TestSuppression:
     """One vehicle that the detector found twice."""
 
     def _single(self, boxes: Sequence[Sequence[float]], scores: object, classes: object = 0, **changes: Any) -> list[int]:
+        changes = {"nms_iou": 0.65, "new_track_overlap": 1.0, **changes}
         tracks = _tracker(**changes).update(detections(boxes, scores, classes), 0)
         assert tracks.dropped.get("overlap", 0) == len(boxes) - len(tracks)
         return sorted(tracks.detections.tolist())

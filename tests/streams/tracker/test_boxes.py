@@ -3,7 +3,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from streams.tracker.boxes import centred, clipped, corners, covered_by, pairwise_iou, visible_share, with_aspect
+from streams.tracker.boxes import (
+    centred,
+    clipped,
+    corners,
+    covered_by,
+    most_shared_with_better,
+    pairwise_iou,
+    visible_share,
+    with_aspect,
+)
 from tests.support.tracking import centred_boxes, plain_iou
 
 
@@ -43,3 +52,18 @@ def test_visible_share_is_what_the_border_leaves() -> None:
 def test_clipping_cuts_at_the_border() -> None:
     boxes = np.array([[-5, -6, 20, 30], [600, 470, 700, 500]], np.float32)
     assert clipped(boxes, (640, 480)).tolist() == [[0, 0, 20, 30], [600, 470, 640, 480]]
+
+
+def test_what_is_shared_with_a_better_box_is_a_part_of_the_smaller_one() -> None:
+    car, front, both, beside = (50, 50, 40, 20), (60, 50, 20, 20), (65, 50, 70, 20), (200, 50, 40, 20)
+    boxes = np.array([car, front, both, beside], np.float32).T
+    everything = np.arange(4)
+    assert most_shared_with_better(everything, boxes) == pytest.approx([0.0, 1.0, 1.0, 0.0])
+    assert most_shared_with_better(everything[:3], boxes[:, ::-1][:, 1:]) == pytest.approx([0.0, 1.0, 1.0])
+    assert most_shared_with_better(np.array([3]), boxes) == pytest.approx([0.0])
+    assert most_shared_with_better(everything[:0], boxes).shape == (0,)
+
+
+def test_a_box_too_small_for_its_corners_shares_nothing() -> None:
+    boxes = np.array([(404, 124, 1e-5, 1e-5), (404, 124, 1e-5, 1e-5)], np.float32).T
+    assert most_shared_with_better(np.array([0, 1]), boxes).tolist() == [0.0, 0.0]

@@ -233,3 +233,21 @@ def test_no_detections_at_all() -> None:
     for number in range(5):
         tracks = tracker.update(NOTHING, number * STEP)
         assert (len(tracks), tracks.ended, tracks.earlier, tracks.dropped) == (0, (), (), {})
+
+
+@pytest.mark.parametrize(("most", "tracks"), [(0.7, 2), (1.0, 4)])
+def test_boxes_around_half_a_vehicle_and_around_two_start_no_tracks(most: float, tracks: int) -> None:
+    tracker = Tracker(_settings(confirm_hits=1, new_track_overlap=most))
+    car, next_car = [100, 100, 160, 140], [165, 100, 225, 140]
+    front, both = [130, 100, 160, 140], [100, 95, 225, 140]
+    shown = tracker.update(detections([car, next_car, front, both], [0.9, 0.8, 0.6, 0.5]), 0)
+    assert shown.boxes.tolist() == [car, next_car, front, both][:tracks]
+
+
+def test_a_box_inside_a_better_one_still_continues_its_track() -> None:
+    tracker = Tracker(_settings(confirm_hits=1))
+    tracker.update(detections([BOX]), 0)
+    lorry = [90, 60, 230, 150]
+    shown = tracker.update(detections([lorry, BOX], [0.9, 0.5]), STEP)
+    assert shown.ids.tolist() == [1, 2]
+    assert shown.boxes.tolist() == [BOX, lorry]
