@@ -127,8 +127,8 @@ CATALOGUE: tuple[CatalogueEntry, ...] = (
         "which vehicles look alike, about 4 ms a crop on one CPU core; comes with the product",
         input_size=(128, 128),
         file="vehicle_embedder.onnx",
-        sha256="7ae80313291918d83bbdc6702607a30c93fcd210417bcfc95b9fb6e20bb720a1",
-        size=6_448_159,
+        sha256="5cb98f33b89a211d7480678c0cd29ae8c5a48c7e460d36eb5d8008204addcc04",
+        size=6_448_158,
     ),
     CatalogueEntry(COLOUR_HISTOGRAM, "embedder", "where on a vehicle which colours are; no weights"),
     CatalogueEntry(
