@@ -87,18 +87,20 @@ def score_passages(
     joins, true = list(joins), set(passages)
     found, wrong, unlisted = _sort(shown, joins, true)
     found |= {passage for passage in true if passage in connected}
-    links = sorted({(passage.from_, passage.to) for passage in true} | {_link(join, true) for join in wrong})
+    matched, missed = sorted(found, key=_key), sorted(true - found, key=_key)
+    links = {(passage.from_, passage.to) for passage in true}
+    parts: dict[tuple[str, str], tuple[list[Passage], list[Passage], list[Join]]] = {link: ([], [], []) for link in links}
+    for passage in matched:
+        parts[passage.from_, passage.to][0].append(passage)
+    for passage in missed:
+        parts[passage.from_, passage.to][1].append(passage)
+    for join in wrong:
+        parts.setdefault(_link(join, links), ([], [], []))[2].append(join)
     by_link = {
-        link: PassageScore(
-            tuple(sorted((p for p in found if (p.from_, p.to) == link), key=_key)),
-            tuple(sorted((p for p in true - found if (p.from_, p.to) == link), key=_key)),
-            tuple(join for join in wrong if _link(join, true) == link),
-        )
-        for link in links
+        link: PassageScore(tuple(found_there), tuple(missed_there), tuple(wrong_there))
+        for link, (found_there, missed_there, wrong_there) in sorted(parts.items())
     }
-    return PassageScore(
-        tuple(sorted(found, key=_key)), tuple(sorted(true - found, key=_key)), tuple(wrong), tuple(unlisted), by_link
-    )
+    return PassageScore(tuple(matched), tuple(missed), tuple(wrong), tuple(unlisted), by_link)
 
 
 def _sort(
@@ -121,10 +123,9 @@ def _sort(
     return found, wrong, unlisted
 
 
-def _link(join: Join, true: set[Passage]) -> tuple[str, str]:
+def _link(join: Join, links: set[tuple[str, str]]) -> tuple[str, str]:
     forward, backward = (join.joined_camera, join.camera), (join.camera, join.joined_camera)
-    known = {(passage.from_, passage.to) for passage in true}
-    return backward if backward in known and forward not in known else forward
+    return backward if backward in links and forward not in links else forward
 
 
 def _key(passage: Passage) -> tuple[str, str, str]:

@@ -88,6 +88,8 @@ class City:
         self.site: dict[str, Any] = {
             # Time to confirm as by default: many stand at a light, in view of two cameras, for long.
             "matching": {"lateness": "3s"},
+            # In a queue at a light its detector's weakest boxes are mostly around parts of cars.
+            "tracking": {"min_confidence": 0.2},
             "models": {"detector": "default", "embedders": [{"model": "default"}]},
             "cameras": [{**camera, "roi": [_near_enough(self._footage.scenario, camera["id"])]} for camera in chosen],
             "links": [link for link in city["links"] if link["from"] in names and link["to"] in names],
