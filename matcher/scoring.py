@@ -90,7 +90,10 @@ class Scores:
         )
 
     def _explaining(self, place: int, slot: int) -> int:
-        """The linked pair that is closest in time, with the sighting in ``slot`` as the later one where there is any."""
+        """The linked pair that is closest in time, with the sighting in ``slot`` as the later one where there is any.
+
+        Two that were in view together are closest, however long they stood there.
+        """
         batch, table = self._batch, self._batch.table
         relations = batch.relations
         pairs = batch.pairs(place)
@@ -99,6 +102,7 @@ class Scores:
         return min(
             before or linked,
             key=lambda pair: (
+                max(0.0, relations.travel[pair]),
                 abs(relations.travel[pair]),
                 table.at(int(relations.earlier[pair])).order,
                 table.at(int(relations.later[pair])).order,
