@@ -16,6 +16,8 @@ __all__ = ["Crossover"]
 
 _LEAST_GAIN = 0.1
 """Log-odds by which the exchange must be better than what is."""
+_WORTH_A_LOOK = -1.0
+"""Log-odds of the two sightings that would follow each other, above which all that the vehicles did is compared."""
 _PROMISING = 3
 """Points of other vehicles that are looked at closely for one sighting, the best ones."""
 
@@ -64,7 +66,7 @@ class Crossover:
         self._options, self._decisions = options, decisions
 
     def improve(self, slots: Sequence[int]) -> list[int]:
-        """Looks at what each of these sightings could follow instead, one after the other.
+        """Looks at what each of these sightings could follow instead, one after the other; at those that are over.
 
         Returns:
             Sightings whose vehicle has changed or lost a part.
@@ -78,7 +80,13 @@ class Crossover:
         return list(moved)
 
     def _promising(self, slots: Sequence[int]) -> Iterator[tuple[int, list[_Cut]]]:
-        cuts = [(slot, cut) for slot in slots for cut in self._cuts(slot)]
+        cuts = [(slot, cut) for slot in slots if not self._table.at(slot).open for cut in self._cuts(slot)]
+        if not cuts:
+            return
+        ends = self._options.scores([(cut.head[-1:], (slot,)) for slot, cut in cuts]).log_odds.tolist()
+        cuts = [cut for cut, score in zip(cuts, ends, strict=True) if score > _WORTH_A_LOOK]
+        if not cuts:
+            return
         scores = self._options.scores([(cut.head, cut.after) for _, cut in cuts]).log_odds.tolist()
         found: dict[int, list[tuple[float, _Cut]]] = {}
         for (slot, cut), score in zip(cuts, scores, strict=True):

@@ -20,7 +20,9 @@ _ROUNDS = 6
 _DISPLACED = 3
 """How far it is followed who must make room for whom."""
 _STRONG_CLAIM = -2.0
-"""Log-odds above which a sighting is weighed again when the vehicle has changed."""
+"""Log-odds above which a sighting is weighed again when the vehicle has changed..."""
+_CLOSE_CLAIM = 2.0
+"""...if they are not further than this below those of the vehicle that it is now."""
 
 
 @dataclass
@@ -267,7 +269,13 @@ class Grouping:
         for vehicle in (*changes.lost, *changes.grown):
             found |= dict.fromkeys(vehicle.members)
             seen_anew = {self._table.at(slot).camera for slot in changes.grown.get(vehicle, ())}
-            for slot, score in ((slot, self._claims[slot][vehicle]) for slot in self.claimants(vehicle)):
-                if score > _STRONG_CLAIM and (vehicle in changes.lost or self._table.at(slot).camera not in seen_anew):
+            for slot in self.claimants(vehicle):
+                if self._may_want(slot, vehicle) and (vehicle in changes.lost or self._table.at(slot).camera not in seen_anew):
                     found[slot] = None
         return self._in_order(found)
+
+    def _may_want(self, slot: int, vehicle: Vehicle) -> bool:
+        """Whether what a vehicle has become could be better for a sighting than what it is now, to judge by its claims."""
+        claims, own = self._claims[slot], self._vehicles.of(slot)
+        present = 0.0 if own is None or len(own) == 1 else claims.get(own, 0.0)
+        return claims[vehicle] > max(_STRONG_CLAIM, present - _CLOSE_CLAIM)
