@@ -66,7 +66,7 @@ class Crossover:
         self._options, self._decisions = options, decisions
 
     def improve(self, slots: Sequence[int]) -> list[int]:
-        """Looks at what each of these sightings could follow instead, one after the other; at those that are over.
+        """Looks at what each of these sightings could follow instead, one after the other.
 
         Returns:
             Sightings whose vehicle has changed or lost a part.
@@ -80,7 +80,7 @@ class Crossover:
         return list(moved)
 
     def _promising(self, slots: Sequence[int]) -> Iterator[tuple[int, list[_Cut]]]:
-        cuts = [(slot, cut) for slot in slots if not self._table.at(slot).open for cut in self._cuts(slot)]
+        cuts = [(slot, cut) for slot in slots for cut in self._cuts(slot)]
         if not cuts:
             return
         ends = self._options.scores([(cut.head[-1:], (slot,)) for slot, cut in cuts]).log_odds.tolist()

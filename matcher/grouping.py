@@ -21,7 +21,7 @@ _DISPLACED = 3
 """How far it is followed who must make room for whom."""
 _STRONG_CLAIM = -2.0
 """Log-odds above which a sighting is weighed again when the vehicle has changed..."""
-_CLOSE_CLAIM = 2.0
+_CLOSE_CLAIM = 4.0
 """...if they are not further than this below those of the vehicle that it is now."""
 
 
